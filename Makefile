@@ -1,0 +1,46 @@
+# Everything a stranger needs: `make demo` and `make test` set themselves up.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p && break; done)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: setup demo test check bench faults lock clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+setup: $(STAMP) ## a virtual environment with every dependency, pinned by hash
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "bwcdock needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is not whole. On Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## make cards, dock them, show the whole way to the receipt (in demo-station/)
+	@rm -rf demo-station
+	$(BIN)/bwcdock demo demo-station
+
+test: $(STAMP) ## every test but the long campaigns; under ten minutes on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+check: $(STAMP) ## format, lint, types, import contracts
+	$(BIN)/ruff format --check daemon drivers tests bench
+	$(BIN)/ruff check daemon drivers tests bench
+	$(BIN)/mypy -p bwcdock -p bwcdock_drivers
+	MYPYPATH=tests/typed $(BIN)/mypy tests/typed/api.py tests/typed/example_driver.py
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
+	$(BIN)/python -m bench
+
+faults: $(STAMP) ## the long fault campaigns
+	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q tests/faults tests/life
+
+lock: ## write requirements.lock anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock
+
+clean: ## remove what was made here
+	rm -rf $(VENV) demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

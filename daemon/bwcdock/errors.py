@@ -1,0 +1,75 @@
+"""Whose fault it is, whether trying again helps, and what to do about it."""
+
+from collections.abc import Sequence
+
+from bwcdock.core.facts import Span
+
+
+class BwcdockError(Exception):
+    """The root: ``op`` is what was being done, ``what`` went wrong (one sentence), ``hint`` is the remedy."""
+
+    def __init__(self, op: str, what: str, hint: str) -> None:
+        super().__init__(f"{op}: {what} {hint}".strip())
+        self.op = op
+        self.what = what
+        self.hint = hint
+
+
+class Unplugged(BwcdockError):
+    """The recorder went away in the middle. Nobody's fault; what was read stays, and resumes."""
+
+
+class Unreadable(BwcdockError):
+    """The recorder has the file but cannot give these bytes, also after retries."""
+
+    def __init__(self, op: str, what: str, hint: str, spans: Sequence[Span] = ()) -> None:
+        super().__init__(op, what, hint)
+        self.spans = tuple(spans)
+
+
+class Misbehaved(BwcdockError):
+    """The recorder (or its reader process) hung, crashed, or answered nonsense; this recorder alone is at fault."""
+
+
+class NotAllowed(BwcdockError):
+    """The recorder or the system forbids it (permissions, password, write protection)."""
+
+
+class Untrue(BwcdockError):
+    """Two readings of the same bytes differ."""
+
+
+class SpoolFull(BwcdockError):
+    """No room in the spool; ``missing`` is how many bytes would be needed."""
+
+    def __init__(self, op: str, what: str, hint: str, missing: int) -> None:
+        super().__init__(op, what, hint)
+        self.missing = missing
+
+
+class SpoolBroken(BwcdockError):
+    """The spool's disk failed a write or a sync: the inode concerned is gone and is never synced again."""
+
+
+class Unreachable(BwcdockError):
+    """A sink is gone, busy or full for now; trying later helps."""
+
+    def __init__(self, op: str, what: str, hint: str, sink: str = "") -> None:
+        super().__init__(op, what, hint)
+        self.sink = sink
+
+
+class Conflict(BwcdockError):
+    """A sink holds other bytes under our key. An alarm: never overwritten."""
+
+    def __init__(self, op: str, what: str, hint: str, key: str) -> None:
+        super().__init__(op, what, hint)
+        self.key = key
+
+
+class LedgerBroken(BwcdockError):
+    """The ledger could not be written, or does not agree with its own proofs. The process ends on purpose."""
+
+
+class Misused(BwcdockError):
+    """Wrong usage or configuration: the operator's to mend. Exit status 2."""

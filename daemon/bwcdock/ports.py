@@ -1,0 +1,185 @@
+"""The contracts: what a driver, a recorder, a sink and a clock promise."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from bwcdock.core.facts import Condition, Digests, Drift, Finding, Identity, Item, Sighting
+
+
+class Clock(Protocol):
+    """The station's time: the wall, or a virtual one."""
+
+    def now(self) -> datetime:
+        """The present moment, aware UTC, whole milliseconds; never earlier than the answer before."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for measuring how long something took."""
+        ...
+
+    async def sleep_until(self, moment: datetime) -> None:
+        """Return at ``moment`` or as soon after it as possible."""
+        ...
+
+
+class Watch(Protocol):
+    """Where sightings come from: the drop folders, the bus, or the command line."""
+
+    hint: asyncio.Event
+
+    def current(self, now: datetime) -> Sequence[Sighting]:
+        """Everything that is docked now. May block for a short while; called on a lane."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What is wrong with the places looked at."""
+        ...
+
+
+@runtime_checkable
+class Recorder(Protocol):
+    """An opened recorder. Plain blocking code: the station gives it a thread and a time limit.
+
+    Nothing here changes the recorder. Every call may raise :class:`~bwcdock.errors.Unplugged` (it went away),
+    :class:`~bwcdock.errors.Unreadable` (these bytes cannot be had), :class:`~bwcdock.errors.Misbehaved` (it answers
+    nonsense) and nothing else.
+    """
+
+    def identity(self) -> Identity:
+        """Who it says it is. The same answer for the same recorder at any port."""
+        ...
+
+    def condition(self, now: datetime) -> Condition:
+        """Clock, battery, storage; ``now`` is the station's time of asking."""
+        ...
+
+    def items(self) -> list[Item]:
+        """Every file that may be a recording or belong to one; deleted files are not items. The same list each time."""
+        ...
+
+    def read_into(self, item: Item, offset: int, buffer: memoryview) -> int:
+        """Fill ``buffer`` from ``offset`` of the file; return how many bytes, 0 only at or past the end.
+
+        Fewer than asked for is allowed anywhere (the caller asks again); more than the file has is not. The buffer
+        starts at a page boundary and its length is a multiple of 4096, so direct reads are possible.
+        """
+        ...
+
+    def present(self) -> bool:
+        """Whether the recorder is still there. An empty listing means nothing unless this is true afterwards."""
+        ...
+
+
+class Driver(Protocol):
+    """One way of speaking to recorders."""
+
+    name: str
+
+    def claims(self, sighting: Sighting) -> int:
+        """How surely this driver fits, 0 (not mine) to 100; the highest claim opens it. Looks, never writes."""
+        ...
+
+    def open(self, sighting: Sighting) -> AbstractContextManager[Recorder]:
+        """Open it read-only. Leaving the context closes everything, whatever happened."""
+        ...
+
+
+@runtime_checkable
+class SetsClock(Protocol):
+    """Ability: its clock can be set. Measured before, and only when the station's own clock is vouched for."""
+
+    def set_clock(self, now: datetime) -> Drift:
+        """Set it, read it again, and return the drift that is left."""
+        ...
+
+
+@runtime_checkable
+class Erases(Protocol):
+    """Ability: files can be erased on it; only with a permit."""
+
+    def erase(self, item: Item, permit: object) -> None:
+        """Erase this one file."""
+        ...
+
+
+@runtime_checkable
+class Unlocks(Protocol):
+    """Ability: it must be unlocked with a secret first."""
+
+    def unlock(self, secret: str) -> None:
+        """Unlock for this plug-in; a wrong secret raises :class:`~bwcdock.errors.NotAllowed`. Never guesses."""
+        ...
+
+
+@runtime_checkable
+class SwitchesToDisk(Protocol):
+    """Ability: it re-appears as a disk on the same port."""
+
+    def switch_to_disk(self) -> None:
+        """Ask it to; the disk is the same session."""
+        ...
+
+
+@runtime_checkable
+class TellsDigests(Protocol):
+    """Ability: it can tell the digest of a file itself."""
+
+    def digests(self, item: Item) -> Digests:
+        """What the recorder says; compared, never trusted instead of our own."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a sink holds under a key, by its own full reading of the stored bytes."""
+
+    size: int
+    digests: Digests
+    version: str = ""
+    readback: Literal["direct", "cached", "server"] = "direct"
+
+
+class Sink(Protocol):
+    """A place of central storage. It has no delete.
+
+    Every call may raise :class:`~bwcdock.errors.Unreachable` (try later) or :class:`~bwcdock.errors.Conflict`.
+    """
+
+    name: str
+
+    def stat(self, key: str) -> Held | None:
+        """Read the object under ``key`` in full and say what it is; ``None`` where there is none."""
+        ...
+
+    def put(self, key: str, source: Path, digests: Digests, keep_until: datetime | None) -> None:
+        """Store the file ``source`` under ``key``; durable when it returns.
+
+        Resumes what an earlier call began. The same bytes again succeed and change nothing; other bytes under the key
+        raise :class:`~bwcdock.errors.Conflict` and change nothing. ``keep_until`` ``None`` means permanent. A source
+        that cannot be read, or is not what ``digests`` say, raises :class:`~bwcdock.errors.Untrue`.
+        """
+        ...
+
+    def note(self, key: str, data: bytes) -> None:
+        """Store a small document (manifest, checkpoint, receipt) under ``key``, with the same promises as ``put``."""
+        ...
+
+    def newest(self, prefix: str, suffix: str) -> str | None:
+        """The greatest key directly under ``prefix`` (a key without its last part) that ends in ``suffix``, by name.
+
+        ``None`` where there is none. For the heads of a ledger, which are named by their growth.
+        """
+        ...
+
+    def recall(self, key: str) -> bytes | None:
+        """The small document under ``key``, read from the store itself; ``None`` where there is none.
+
+        An object too large to be a document raises :class:`~bwcdock.errors.Conflict`.
+        """
+        ...

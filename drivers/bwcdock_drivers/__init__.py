@@ -1,0 +1,1 @@
+"""The recorders bwcdock can speak to, found by the entry point ``bwcdock.drivers``."""
