@@ -1,0 +1,141 @@
+"""World in, actions out, most urgent first: the one place that decides what is worth doing now."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from bwcdock.core.facts import SPOOL
+from bwcdock.core.record import Record, State
+from bwcdock.core.retention import Keep, look_due, may_release
+
+FAR = datetime.max.replace(tzinfo=UTC)
+
+
+class Act(IntEnum):
+    """The acts, in the order in which they are preferred at equal urgency: bytes that are nearly safe come first."""
+
+    SEAL = 0
+    PUSH = 1
+    PULL = 2
+    LOOK = 3
+    RELEASE = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Action:
+    """One thing worth doing to one record; ``place`` is the recorder's session, the sink, or the spool."""
+
+    act: Act
+    record: str
+    place: str = SPOOL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """All that plan needs to know. ``room`` is what the spool may still take, in bytes, above its reserve.
+
+    ``docked`` names, for every record that is on a recorder in a slot now, the session of that docking (two recorders
+    may claim one serial, so it is not keyed by recorder). ``sinks`` says from when each sink may be tried; a sink that
+    is not in it is not configured. ``busy`` are the actions in flight. ``depth`` is how many pulls one recorder may
+    have in flight (two lets the last digest of one file overlap with the first reads of the next); ``parallel`` the
+    same for one sink.
+    """
+
+    now: datetime
+    records: Mapping[str, Record]
+    docked: Mapping[str, str] = field(default_factory=dict)
+    sinks: Mapping[str, datetime] = field(default_factory=dict)
+    room: int = 0
+    busy: frozenset[Action] = frozenset()
+    resting: Mapping[Action, datetime] = field(default_factory=dict)
+    keep: Keep = field(default_factory=Keep)
+    depth: int = 2
+    parallel: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to start now, and how many bytes of room are missing for the pulls that had to wait (0: none waits)."""
+
+    actions: tuple[Action, ...]
+    missing: int = 0
+
+
+def plan(world: World) -> Plan:
+    """Everything worth starting at ``world.now``, most urgent first, within room and limits; nothing that is in flight.
+
+    Urgency is the deadline, then how nearly safe the bytes are, then the age. A pull is planned only for a recorder
+    that is there and only within the room left; when room is short pulling stops and pushing goes on.
+    """
+    pulling = frozenset(action.record for action in world.busy if action.act is Act.PULL)
+    ready = sorted(
+        (record.due or FAR, action.act, record.listed_at, action, record.item.size)
+        for record in world.records.values()
+        for action in _wanted(record, world, pulling)
+        if action not in world.busy and not (action in world.resting and world.resting[action] > world.now)
+    )
+    return _within_limits(world, [(action, size) for _, _, _, action, size in ready])
+
+
+def _wanted(record: Record, world: World, pulling: frozenset[str]) -> Iterator[Action]:
+    match record.state:
+        case State.LISTED:
+            # One part file, one writer: a pull that still hangs where the recorder was before has to end first.
+            if (session := world.docked.get(record.id)) and record.id not in pulling:
+                yield Action(Act.PULL, record.id, session)
+        case State.PULLED:
+            yield Action(Act.SEAL, record.id)
+        case State.SEALED | State.RELEASED:
+            yield from _after_seal(record, world)
+
+
+def _after_seal(record: Record, world: World) -> Iterator[Action]:
+    if record.releasing:
+        # A crash fell between the intent and the act: the same act is done again, and is harmless when it was done.
+        yield Action(Act.RELEASE, record.id)
+        return
+    if SPOOL in record.copies:
+        for sink in record.owed_sinks:
+            # Also where a copy was found bad: a sink never overwrites, so this heals a missing one and alarms again
+            # about a wrong one.
+            if world.sinks.get(sink, FAR) <= world.now:
+                yield Action(Act.PUSH, record.id, sink)
+    for held in record.held:
+        due = look_due(record, held.sink, world.keep)
+        if due is not None and due <= world.now and world.sinks.get(held.sink, FAR) <= world.now:
+            yield Action(Act.LOOK, record.id, held.sink)
+    if may_release(record, SPOOL, world.now, world.keep):
+        yield Action(Act.RELEASE, record.id)
+
+
+def _within_limits(world: World, ready: list[tuple[Action, int]]) -> Plan:
+    lanes: dict[tuple[Act, str], int] = {}
+    room = world.room
+    missing = 0
+    for action in world.busy:
+        lane = _lane(action)
+        lanes[lane] = lanes.get(lane, 0) + 1
+        if action.act is Act.PULL and action.record in world.records:
+            room -= world.records[action.record].item.size
+    chosen = []
+    for action, size in ready:
+        lane = _lane(action)
+        limit = world.depth if action.act is Act.PULL else world.parallel
+        if lanes.get(lane, 0) >= limit:
+            continue
+        if action.act is Act.PULL:
+            if size > room:
+                # Full is a state, not an exception. A smaller, later file may still fit, but must not push an urgent
+                # one back for ever: what is missing for the most urgent one is what is told.
+                missing = missing or size - max(room, 0)
+                continue
+            room -= size
+        lanes[lane] = lanes.get(lane, 0) + 1
+        chosen.append(action)
+    return Plan(actions=tuple(chosen), missing=missing)
+
+
+def _lane(action: Action) -> tuple[Act, str]:
+    """Looks share the lane of pushes to the same sink, so that a slow store is asked by few at a time."""
+    return (Act.PUSH if action.act is Act.LOOK else action.act, action.place)

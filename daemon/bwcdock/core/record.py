@@ -1,0 +1,320 @@
+"""A record: what is known of one recording, its transition table, and the fold of its facts."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from bwcdock.core.facts import (
+    SPOOL,
+    Cleared,
+    Confirmed,
+    CopyBad,
+    Corrected,
+    Digests,
+    Distrusted,
+    Drift,
+    Entry,
+    Fact,
+    Item,
+    Listed,
+    LookedAgain,
+    Lost,
+    MediaFacts,
+    Obligation,
+    Obliged,
+    Pulled,
+    Quarantined,
+    Released,
+    ReleaseIntended,
+    ReleaseWithdrawn,
+    Sealed,
+    Seen,
+)
+from bwcdock.core.rules import met_when
+
+
+class State(StrEnum):
+    """Where a record stands."""
+
+    LISTED = "listed"
+    PULLED = "pulled"
+    SEALED = "sealed"
+    RELEASED = "released"
+    QUARANTINED = "quarantined"
+    LOST = "lost"
+
+
+# The machine. A fact that is not in the row of the present state is illegal there. The value is the next state; the
+# three facts that stand beside it (Obliged, Seen, LookedAgain) change no state. A sealed record leaves only by being
+# confirmed and released, or by its bytes being found bad: by _copy_bad where that was the last copy, and by Cleared (to
+# be pulled again) where another is left but the spool's is gone. What else a fact must not contradict is in _refused.
+# The ledger keeps a row a record with the index columns state, recorder, path, waits_for, waits_since, due, met_at.
+L, P, S, R, Q, X = State.LISTED, State.PULLED, State.SEALED, State.RELEASED, State.QUARANTINED, State.LOST
+TABLE: dict[State | None, dict[type[Fact], State]] = {
+    None: {Listed: L},
+    L: {Pulled: P, Distrusted: L, Quarantined: Q, Lost: X, Obliged: L, Seen: L},
+    P: {Sealed: S, Distrusted: L, Quarantined: Q, Obliged: P, Seen: P},
+    S: {
+        Confirmed: S,
+        LookedAgain: S,
+        ReleaseIntended: S,
+        ReleaseWithdrawn: S,
+        Released: R,
+        CopyBad: S,
+        Cleared: L,
+        Obliged: S,
+        Seen: S,
+    },
+    R: {Confirmed: R, LookedAgain: R, CopyBad: R, Obliged: R, Seen: R},
+    Q: {Cleared: L, Quarantined: Q, Obliged: Q, Seen: Q},
+    X: {Cleared: L, Obliged: X, Seen: X},
+}
+
+
+class Illegal(ValueError):
+    """A fact that the table forbids in this state: a bug of the program, never of the world."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A confirmed copy: the sink's name, its key and version, when it was confirmed and looked at."""
+
+    sink: str
+    key: str
+    version: str
+    confirmed_at: datetime
+    manifest: str
+    looked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The fold of a recording's facts.
+
+    ``copies`` is the set of places where proven bytes are (``spool`` and sinks' names): the safety of the program in
+    one field. ``digests``, once sealed, are contradicted by no later pull and by no sink. ``distrusts``
+    counts pulls thrown away since the last clearance. ``releasing`` names a place whose copy is being dropped.
+    """
+
+    id: str
+    state: State
+    recorder: str
+    session: str
+    sessions: tuple[str, ...]
+    item: Item
+    listed_at: datetime
+    corrected: Corrected
+    drift: Drift | None = None
+    not_before: datetime | None = None
+    digests: Digests | None = None
+    edges: str = ""
+    resumed_at: int = 0
+    readback: Literal["direct", "cached", ""] = ""
+    media: MediaFacts | None = None
+    obligation: Obligation | None = None
+    copies: frozenset[str] = frozenset()
+    held: tuple[Held, ...] = ()
+    first_confirmed: tuple[tuple[str, datetime], ...] = ()
+    sealed_at: datetime | None = None
+    sealed_seq: int | None = None
+    released_at: datetime | None = None
+    releasing: str = ""
+    distrusts: int = 0
+    quarantine: str = ""
+    quarantine_what: str = ""
+    quarantine_hint: str = ""
+    bad_places: tuple[str, ...] = ()
+
+    @property
+    def due(self) -> datetime | None:
+        """The last moment for offloading it, once the pack has spoken."""
+        return self.obligation.due if self.obligation else None
+
+    @property
+    def met_at(self) -> datetime | None:
+        """When the obligation to offload was met: at the seal, or at the last owed sink's confirmation."""
+        if self.obligation is None:
+            return None
+        return met_when(self.obligation, sealed_at=self.sealed_at, confirmed=self.first_confirmed)
+
+    @property
+    def owed_sinks(self) -> tuple[str, ...]:
+        """The sinks that do not hold it yet, in the obligation's order."""
+        if self.obligation is None:
+            return ()
+        return tuple(s for s in self.obligation.sinks if s not in self.copies)
+
+    @property
+    def waits_for(self) -> Literal["work", "look", "release", "nothing"]:
+        """What the station will next have to do about it: the ledger keeps an index of this and ``waits_since``.
+
+        ``work`` is something to do as soon as a recorder, room or a sink allows; ``look`` the second look at a central
+        copy; ``release`` the dropping of the spool copy. How long to wait is a setting, and is not decided here.
+        """
+        if self.state in {State.LISTED, State.PULLED} or self.releasing:
+            return "work"
+        if self.state not in {State.SEALED, State.RELEASED}:
+            return "nothing"
+        if self.owed_sinks or self.obligation is None:
+            return "work"
+        if any(h.looked_at is None for h in self.held):
+            return "look"
+        return "release" if SPOOL in self.copies else "nothing"
+
+    @property
+    def waits_since(self) -> datetime:
+        """The moment the waiting is counted from: the last confirmation, or the listing."""
+        return max((h.confirmed_at for h in self.held), default=self.listed_at)
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is owed: sealed (or released) and in every sink it must be in."""
+        sealed = self.state in {State.SEALED, State.RELEASED}
+        return sealed and self.obligation is not None and bool(self.obligation.sinks) and not self.owed_sinks
+
+
+def apply(record: Record | None, entry: Entry) -> Record:
+    """``record`` after the fact in ``entry``; raises :class:`Illegal` where the table forbids it."""
+    fact = entry.fact
+    row = TABLE[record.state if record else None]
+    state = row.get(type(fact))
+    if state is None:
+        raise Illegal(f"{type(fact).__name__} on a record that is {record.state if record else 'unknown'}")
+    if record is None:
+        assert isinstance(fact, Listed)
+        return _listed(fact, entry)
+    if why := _refused(record, fact):
+        raise Illegal(f"{type(fact).__name__}: {why}")
+    record = replace(record, state=state, sessions=_with(record.sessions, fact.session))
+    match fact:
+        case Obliged():
+            return replace(record, obligation=fact.obligation)
+        case Seen():
+            return replace(record, session=fact.session)
+        case Pulled():
+            return replace(
+                record, digests=fact.digests, edges=fact.edges, resumed_at=fact.resumed_at, session=fact.session
+            )
+        case Sealed():
+            return _sealed(record, fact, entry)
+        case Confirmed():
+            return _confirmed(record, fact, entry)
+        case LookedAgain():
+            held = tuple(replace(h, looked_at=entry.at) if h.sink == fact.sink else h for h in record.held)
+            return replace(record, held=held)
+        case ReleaseIntended():
+            return replace(record, releasing=fact.place)
+        case ReleaseWithdrawn():
+            return replace(record, releasing="")
+        case Released():
+            return replace(record, copies=record.copies - {fact.place}, releasing="", released_at=entry.at)
+        case CopyBad():
+            return _copy_bad(record, fact)
+        case Distrusted():
+            return replace(record, distrusts=record.distrusts + 1, digests=_proven(record), edges=_proven_edges(record))
+        case Quarantined():
+            return replace(
+                record,
+                quarantine=fact.reason,
+                quarantine_what=fact.what,
+                quarantine_hint=fact.hint,
+                digests=_proven(record),
+            )
+        case Cleared():
+            return replace(
+                record, distrusts=0, quarantine="", quarantine_what="", quarantine_hint="", session=fact.session
+            )
+        case _:  # Lost
+            return record
+
+
+def _refused(record: Record, fact: Fact) -> str:
+    """Why this fact contradicts what is known, though the table allows its kind; empty when it does not."""
+    match fact:
+        case Pulled() if record.sealed_at and record.digests != fact.digests:
+            return "other bytes than were sealed before"
+        case Sealed() if record.digests != fact.digests:
+            return "other bytes than were pulled"
+        case Confirmed() if record.digests != fact.digests:
+            return "other bytes than were sealed"
+        case Released() if record.releasing != fact.place:
+            return f"from {fact.place} without an intent"
+        case Lost() if record.copies:
+            return "a copy of it is there"
+        case Cleared() if record.state is State.SEALED and SPOOL in record.copies:
+            return "its spool copy is there"
+    return ""
+
+
+def _with(sessions: tuple[str, ...], session: str) -> tuple[str, ...]:
+    return sessions if not session or session in sessions else (*sessions, session)
+
+
+def _listed(fact: Listed, entry: Entry) -> Record:
+    return Record(
+        id=fact.record,
+        state=State.LISTED,
+        recorder=fact.recorder,
+        session=fact.session,
+        sessions=(fact.session,) if fact.session else (),
+        item=fact.item,
+        listed_at=entry.at,
+        corrected=fact.corrected,
+        drift=fact.drift,
+        not_before=fact.not_before,
+    )
+
+
+def _proven(record: Record) -> Digests | None:
+    """Digests that were once sealed outlive a later failed pull; those of a pull that was thrown away do not."""
+    return record.digests if record.sealed_at else None
+
+
+def _proven_edges(record: Record) -> str:
+    return record.edges if record.sealed_at else ""
+
+
+def _sealed(record: Record, fact: Sealed, entry: Entry) -> Record:
+    return replace(
+        record,
+        digests=fact.digests,
+        readback=fact.readback,
+        media=fact.media,
+        corrected=fact.corrected,
+        copies=record.copies | {SPOOL},
+        sealed_at=record.sealed_at or entry.at,
+        sealed_seq=entry.seq if record.sealed_seq is None else record.sealed_seq,
+        bad_places=tuple(p for p in record.bad_places if p != SPOOL),
+    )
+
+
+def _confirmed(record: Record, fact: Confirmed, entry: Entry) -> Record:
+    new = Held(sink=fact.sink, key=fact.key, version=fact.version, confirmed_at=entry.at, manifest=fact.manifest)
+    first = record.first_confirmed
+    return replace(
+        record,
+        copies=record.copies | {fact.sink},
+        held=(*(h for h in record.held if h.sink != fact.sink), new),
+        first_confirmed=first if fact.sink in dict(first) else (*first, (fact.sink, entry.at)),
+        bad_places=tuple(p for p in record.bad_places if p != fact.sink),
+    )
+
+
+def _copy_bad(record: Record, fact: CopyBad) -> Record:
+    """A copy is struck off. When it was the last one the record is no longer proven anywhere: quarantined, and pulled
+    again as soon as the recorder is back with it (the sealed digests stay, and must be met).
+    """
+    copies = record.copies - {fact.place}
+    state = record.state if copies else State.QUARANTINED
+    return replace(
+        record,
+        copies=copies,
+        state=state,
+        held=tuple(h for h in record.held if h.sink != fact.place),
+        bad_places=_with(record.bad_places, fact.place),
+        releasing="" if record.releasing == fact.place else record.releasing,  # what is gone is not released any more
+        quarantine="" if copies else "copy-bad",
+        quarantine_what="" if copies else fact.what,
+        quarantine_hint="" if copies else "Dock the recorder again; the recording is pulled again and must agree.",
+    )

@@ -1,0 +1,143 @@
+"""A dock session: from plugging in to taking away, its transition table, and the fold of its facts."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from bwcdock.core.facts import (
+    Arrived,
+    Checked,
+    Condition,
+    Departed,
+    Drained,
+    Entry,
+    Fact,
+    Faulted,
+    Finding,
+    Identified,
+    Identity,
+    Inventoried,
+    Receipted,
+    Refused,
+    Sighting,
+    Unclaimed,
+)
+from bwcdock.core.record import Illegal
+
+
+class State(StrEnum):
+    """Where a session stands."""
+
+    ARRIVED = "arrived"
+    IDENTIFIED = "identified"
+    CHECKED = "checked"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    DEPARTED = "departed"
+    UNCLAIMED = "unclaimed"
+    REFUSED = "refused"
+    FAULTED = "faulted"
+
+
+A, I, C = State.ARRIVED, State.IDENTIFIED, State.CHECKED  # noqa: E741
+G, D, Z = State.DRAINING, State.DRAINED, State.DEPARTED
+# A session can end from every state, because a cable can be pulled in every state. A departed session may still get
+# its receipt: pushing goes on after the recorder has gone.
+TABLE: dict[State | None, dict[type[Fact], State]] = {
+    None: {Arrived: A},
+    A: {Identified: I, Unclaimed: State.UNCLAIMED, Faulted: State.FAULTED, Departed: Z},
+    I: {Checked: C, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
+    C: {Inventoried: G, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
+    G: {Drained: D, Inventoried: G, Faulted: State.FAULTED, Departed: Z},
+    D: {Receipted: D, Faulted: State.FAULTED, Departed: Z},
+    State.UNCLAIMED: {Departed: Z},
+    State.REFUSED: {Departed: Z},
+    State.FAULTED: {Departed: Z, Receipted: State.FAULTED},
+    Z: {Receipted: Z},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The fold of a dock session's facts. ``records`` are the ids of every recording it has to bring."""
+
+    id: str
+    state: State
+    sighting: Sighting
+    arrived_at: datetime
+    recorder: str = ""
+    driver: str = ""
+    identity: Identity | None = None
+    condition: Condition | None = None
+    findings: tuple[Finding, ...] = ()
+    records: tuple[str, ...] = ()
+    new: int = 0
+    known: int = 0
+    size: int = 0
+    listed_at: datetime | None = None
+    drained_at: datetime | None = None
+    departed_at: datetime | None = None
+    departed_why: str = ""
+    fault: str = ""
+    fault_hint: str = ""
+    receipt: str = ""
+
+    @property
+    def docked(self) -> bool:
+        """Whether the recorder is still there, as far as the ledger knows."""
+        return self.state is not State.DEPARTED
+
+    @property
+    def can_drain(self) -> bool:
+        """Its inventory is known, and safe to take has not been said yet."""
+        return self.state is State.DRAINING
+
+    @property
+    def was_drained(self) -> bool:
+        """Safe to take was said in this session."""
+        return self.drained_at is not None
+
+
+def allows(session: Session | None, fact: type[Fact]) -> bool:
+    """Whether the table allows this kind of fact now."""
+    return fact in TABLE[session.state if session else None]
+
+
+def apply(session: Session | None, entry: Entry) -> Session:
+    """``session`` after the fact in ``entry``; raises :class:`~bwcdock.core.record.Illegal` where forbidden."""
+    fact = entry.fact
+    state = TABLE[session.state if session else None].get(type(fact))
+    if state is None:
+        raise Illegal(f"{type(fact).__name__} on a session that is {session.state if session else 'unknown'}")
+    if session is None:
+        assert isinstance(fact, Arrived)
+        return Session(id=fact.session, state=state, sighting=fact.sighting, arrived_at=entry.at)
+    session = replace(session, state=state)
+    match fact:
+        case Identified():
+            return replace(session, driver=fact.driver, identity=fact.identity, recorder=fact.identity.serial)
+        case Checked():
+            return replace(session, condition=fact.condition, findings=(*session.findings, *fact.findings))
+        case Inventoried():
+            return replace(
+                session,
+                listed_at=entry.at,
+                records=(*session.records, *fact.records),
+                new=session.new + fact.new,
+                known=session.known + fact.known,
+                size=session.size + fact.size,
+                findings=(*session.findings, *fact.findings),
+            )
+        case Drained():
+            return replace(session, drained_at=entry.at)
+        case Departed():
+            return replace(session, departed_at=entry.at, departed_why=fact.reason)
+        case Refused():
+            return replace(session, findings=(*session.findings, *fact.findings))
+        case Faulted():
+            return replace(session, fault=f"{fact.op}: {fact.what}", fault_hint=fact.hint)
+        case Unclaimed():
+            return replace(session, fault=fact.reason)
+        case _:  # Receipted
+            assert isinstance(fact, Receipted)
+            return replace(session, receipt=fact.digest)

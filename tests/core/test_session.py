@@ -1,0 +1,131 @@
+"""A docking moves only as its table says, can end at every moment, and counts what it was told."""
+
+from dataclasses import replace
+
+import pytest
+from bwcdock.core.facts import SESSION_FACTS, Departed, Entry, Inventoried, Severity
+from bwcdock.core.record import Illegal
+from bwcdock.core.session import TABLE, State, allows, apply
+from hypothesis import given
+from hypothesis import strategies as st
+from lives import (
+    ARRIVED,
+    CHECKED,
+    DEPARTED,
+    DRAINED,
+    DRAINING,
+    IDENTIFIED,
+    NOON,
+    SESSION_EXAMPLES,
+    STAYS,
+    at,
+    finding,
+    inventoried,
+    stay,
+)
+
+
+def add(session, fact, seconds=1000):
+    return apply(session, Entry(seq=99, at=at(seconds), fact=fact))
+
+
+def example(name):
+    return next(fact for fact in SESSION_EXAMPLES if type(fact).__name__ == name)
+
+
+def test_there_is_one_example_of_each_fact_and_a_way_into_each_state():
+    assert {type(fact) for fact in SESSION_EXAMPLES} == set(SESSION_FACTS)
+    assert set(STAYS) == set(State) == set(TABLE) - {None}
+    assert {state: stay(*way).state for state, way in STAYS.items()} == {state: state for state in State}
+
+
+@pytest.mark.parametrize("fact", SESSION_EXAMPLES, ids=lambda fact: type(fact).__name__)
+@pytest.mark.parametrize("state", [None, *State])
+def test_every_pair_is_in_the_table_or_illegal(state, fact):
+    session = stay(*STAYS[state]) if state else None
+    before = replace(session) if session else None
+    assert allows(session, type(fact)) == (type(fact) in TABLE[state])
+    if type(fact) not in TABLE[state]:
+        with pytest.raises(Illegal, match=type(fact).__name__):
+            add(session, fact)
+    else:
+        after = add(session, fact)
+        assert (after.state, after.id) == (TABLE[state][type(fact)], "s1")
+    assert session == before
+
+
+def test_a_cable_can_be_pulled_in_every_state():
+    for state in set(State) - {State.DEPARTED}:
+        assert TABLE[state][Departed] is State.DEPARTED
+
+
+def test_nothing_comes_back_from_departed_but_the_receipt():
+    assert set(TABLE[State.DEPARTED].values()) == {State.DEPARTED}
+    assert {fact.__name__ for fact in TABLE[State.DEPARTED]} == {"Receipted"}
+
+
+def test_a_recorder_is_never_drained_before_its_files_were_listed():
+    before = {state for state, row in TABLE.items() if State.DRAINED in row.values()}
+    assert before <= {State.DRAINING, State.DRAINED}
+    assert {state for state, row in TABLE.items() if State.DRAINING in row.values()} <= {State.CHECKED, State.DRAINING}
+
+
+def test_what_it_says_of_itself():
+    whole = stay(*DRAINING, DRAINED, DEPARTED, example("Receipted"))
+    assert (whole.arrived_at, whole.drained_at, whole.departed_at) == (NOON, at(4), at(5))
+    assert (whole.recorder, whole.driver, whole.departed_why, whole.receipt) == (
+        "A001",
+        "folder",
+        "taken away",
+        "d" * 64,
+    )
+    assert (whole.docked, whole.can_drain, whole.was_drained) == (False, False, True)
+    assert stay(*DRAINING).can_drain
+    assert stay(*DRAINING).docked
+    assert not stay(*DRAINING, DEPARTED).was_drained
+    assert not stay(*DRAINING, DRAINED).can_drain
+
+
+def test_why_it_stopped_is_kept():
+    assert stay(ARRIVED, example("Unclaimed")).fault == "no driver knows it"
+    faulted = stay(*DRAINING, example("Faulted"))
+    assert (faulted.fault, faulted.fault_hint) == ("read: It hung.", "Dock it again.")
+    assert stay(ARRIVED, IDENTIFIED, example("Refused")).findings == (finding(Severity.REFUSE),)
+
+
+def test_findings_of_check_and_listing_stand_together():
+    early, late = finding(code="clock.drift"), finding(code="sequence.hole")
+    session = stay(ARRIVED, IDENTIFIED, replace(CHECKED, findings=(early,)), inventoried("r1", findings=(late,)))
+    assert session.findings == (early, late)
+    assert session.condition.battery == 80
+
+
+@given(parts=st.lists(st.lists(st.integers(0, 10**6), max_size=5, unique=True), min_size=1, max_size=6))
+def test_a_long_inventory_in_parts_is_the_sum_of_its_parts(parts):
+    names = [[f"r{number}" for number in part] for part in parts]
+    session = stay(ARRIVED, IDENTIFIED, CHECKED, *(inventoried(*part, known=len(part)) for part in names))
+    assert session.records == tuple(name for part in names for name in part)
+    assert (session.new, session.known, session.size) == (len(session.records),) * 2 + (1000 * len(session.records),)
+
+
+@given(facts=st.lists(st.sampled_from(SESSION_EXAMPLES), max_size=30))
+def test_no_order_of_facts_breaks_a_promise(facts):
+    session = None
+    for seq, fact in enumerate(facts):
+        try:
+            after = apply(session, Entry(seq=seq, at=at(seq), fact=fact))
+        except Illegal:
+            assert not allows(session, type(fact))
+            continue
+        if session is not None:
+            assert after.docked or not session.docked or isinstance(fact, Departed)
+            assert session.docked or not after.docked
+            assert session.records == after.records or isinstance(fact, Inventoried)
+            assert not session.was_drained or after.drained_at == session.drained_at
+            assert (after.sighting, after.arrived_at) == (session.sighting, session.arrived_at)
+            assert not session.recorder or after.recorder == session.recorder
+        assert after.docked == (after.departed_at is None)
+        assert not after.can_drain or not after.was_drained
+        assert after.state not in {State.DRAINING, State.DRAINED} or after.condition is not None
+        assert not after.receipt or after.was_drained or after.state in {State.FAULTED, State.DEPARTED}
+        session = after
