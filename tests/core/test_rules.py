@@ -1,0 +1,435 @@
+"""What a recording obliges to, and how it stands: the table of worked deadlines, and what holds for all of them."""
+
+import tomllib
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from bwcdock import packs
+from bwcdock.core.calendar import Calendar
+from bwcdock.core.facts import Corrected, Obligation
+from bwcdock.core.local import Local, tighten
+from bwcdock.core.rulepack import Away, Deadline, Keep, Period, Retention, RulePack, Term
+from bwcdock.core.rules import EPOCH, Basis, Extension, Standing, archive_due, met_when, oblige, reckon, verdict
+from bwcdock.holidays_cn import build
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parents[2]
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+# A later edition of the package will know 2027; these tests speak of a station that does not.
+CALENDAR = Calendar(zone="Asia/Shanghai", years=tuple(y for y in build("Asia/Shanghai").years if y.year <= 2026))
+DAY = Period(unit="hours", count=24)
+GROUNDS = tuple(Term(id=ground, label=ground) for ground in ("continuous", "elsewhere", "remote"))
+BY_CONSENT = Extension(by_role="unit-head", reason="连续执法")
+
+
+def small(name: str, deadline: Deadline) -> RulePack:
+    floor = Retention(id="floor", article="第十四条", quote="不少于六个月", keep=Keep.MONTHS, months=6)
+    return RulePack(
+        name=name, title=name, issuer=name, tags=(), roles=(), deadline=deadline, retention=(floor,)
+    )  # fmt: skip
+
+
+def same_day(name: str) -> RulePack:
+    away = Away(article="第十三条", quote="返回单位后二十四小时内", grounds=GROUNDS, span=DAY)
+    deadline = Deadline(
+        article="第十三条", quote="当天执法活动结束后", basis="activity_end", span=Period(unit="same_day"),
+        met_by="sealed", stores=("数据管理终端",), away=away,
+    )  # fmt: skip
+    return small(name, deadline)
+
+
+def two_working_days(name: str, close: time | None = None) -> RulePack:
+    span = Period(unit="working_days", count=2, close=close)
+    away = Away(article="第十五条", quote="返回单位后2个工作日内", grounds=GROUNDS, span=span)
+    deadline = Deadline(
+        article="第十五条", quote="2个工作日内", basis="recording_end", span=span, met_by="confirmed",
+        stores=("执法信息系统",), away=away,
+    )  # fmt: skip
+    return small(name, deadline)
+
+
+PACKS = {
+    "S0": same_day("S0"),
+    "S1": packs.load("S1-dalian-jinpu", [ROOT / "config/rules"]),
+    "S2": two_working_days("S2"),
+    "S3": same_day("S3"),
+    "S4": packs.load("S4-fuzhou", [ROOT / "config/rules"]),
+    "CLOSE": two_working_days("CLOSE", time(17, 30)),
+}
+CASES = tomllib.loads((ROOT / "tests/data/deadlines.toml").read_text(encoding="utf-8"))["case"]
+
+
+def cn(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=SHANGHAI)  # type: ignore[misc, arg-type]
+
+
+def when(
+    end: datetime | None,
+    *,
+    doubt: timedelta = timedelta(0),
+    method: str = "protocol",
+    start: datetime | None = None,
+) -> Corrected:
+    doubt_ms = doubt // timedelta(milliseconds=1)
+    return Corrected(start=start, end=end, method=method, offset_ms=0, uncertainty_ms=doubt_ms)
+
+
+def basis_of(case: dict[str, Any]) -> Basis:
+    def at(key: str, table: dict[str, Any] = case) -> datetime | None:
+        return table[key].replace(tzinfo=SHANGHAI) if key in table else None
+
+    ended, granted = at("ended"), case.get("extension")
+    listed = at("listed") or (ended and ended + timedelta(hours=1))
+    assert listed is not None
+    extension = None
+    if granted:
+        extension = Extension(by_role=granted["by"], reason=granted["reason"], granted_at=at("at", granted))
+    return Basis(
+        listed_at=listed,
+        corrected=when(ended, doubt=timedelta(seconds=case.get("doubt_s", 0)), start=at("started")),
+        not_before=at("not_before"),
+        activity_end=at("activity_end"),
+        returned=at("returned"),
+        ground=case.get("ground", ""),
+        extension=extension,
+        tags=frozenset(case.get("tags", ())),
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_worked_deadlines(case: dict[str, Any]):
+    pack = PACKS[case["pack"]]
+    obligation, findings = oblige(pack, basis_of(case), CALENDAR, ("centre",))
+    assert obligation.due.astimezone(SHANGHAI).replace(tzinfo=None) == case["due"]
+    assert [finding.code for finding in findings] == case.get("findings", [])
+    assert obligation.article == case.get("article", obligation.article)
+    assert obligation.met_by == pack.deadline.met_by
+
+
+# --- what an obligation says of itself -------------------------------------------------------------------------------
+
+
+def test_an_obligation_names_its_words_and_all_it_rests_on():
+    basis = Basis(
+        listed_at=cn(2025, 9, 30, 16), corrected=when(cn(2025, 9, 30, 15)), extension=BY_CONSENT,
+        tags=frozenset({"evidence", "case"}),
+    )  # fmt: skip
+    obligation, _ = oblige(PACKS["S4"], basis, CALENDAR, ("centre",))
+    rests_on = dict(obligation.rests_on)
+    assert "2个工作日内" in obligation.quote
+    assert obligation.sinks == ("centre",)
+    assert (obligation.basis, obligation.basis_at) == ("recording_end", cn(2025, 9, 30, 15))
+    assert rests_on["recording_end"] == "2025-09-30T07:00:00.000+00:00"
+    assert rests_on["extension"] == "unit-head: 连续执法"
+    assert rests_on["holidays_2025"].startswith("chinesecalendar ")
+    assert len(rests_on["pack_sha256"]) == 64
+    assert [value for key, value in obligation.rests_on if key == "tag"] == ["case", "evidence"]
+
+
+def test_a_refusal_names_the_tag_and_the_words():
+    basis = Basis(
+        listed_at=cn(2026, 6, 10, 16), corrected=when(cn(2026, 6, 10, 15)), extension=BY_CONSENT,
+        tags=frozenset({"dispute"}),
+    )  # fmt: skip
+    _, (finding,) = oblige(PACKS["S4"], basis, CALENDAR, ("centre",))
+    assert "现场发生纠纷冲突" in finding.what
+    assert "除外" in dict(finding.evidence)["quote"]
+
+
+def test_an_unpublished_year_is_told_with_both_moments():
+    basis = Basis(listed_at=cn(2026, 12, 31, 19), corrected=when(cn(2026, 12, 31, 18)), extension=BY_CONSENT)
+    _, (finding,) = oblige(PACKS["S4"], basis, CALENDAR, ("centre",))
+    assert "2027" in finding.what
+    evidence = dict(finding.evidence)
+    assert evidence["due"] == "2027-01-04T16:00:00.000+00:00"
+    assert evidence["due at the earliest"] == "2027-01-02T16:00:00.000+00:00"
+
+
+def test_a_central_store_without_a_sink_can_never_be_met():
+    _, findings = oblige(
+        PACKS["S2"], Basis(listed_at=cn(2026, 6, 8, 11), corrected=when(cn(2026, 6, 8, 10))), CALENDAR, ()
+    )
+    assert [finding.code for finding in findings] == ["deadline.no-sink"]
+
+
+def test_reckoning_explains_every_day():
+    basis = Basis(listed_at=cn(2026, 6, 12, 19), corrected=when(cn(2026, 6, 12, 18)), extension=BY_CONSENT)
+    reckoned, _ = reckon(PACKS["S4"], basis, CALENDAR)
+    assert [day.why.value for day in reckoned.counted.days] == ["start", "weekend", "weekend", "working", "working"]
+
+
+@pytest.mark.parametrize("end", [EPOCH.replace(year=1), EPOCH.replace(year=9999)], ids=["year 1", "year 9999"])
+@pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS.keys())
+def test_no_claim_is_too_wild_to_judge(pack: RulePack, end: datetime):
+    corrected = when(end, doubt=timedelta(days=400_000))
+    obligation, findings = oblige(pack, Basis(listed_at=cn(2026, 6, 12), corrected=corrected), CALENDAR, ("centre",))
+    assert obligation.due <= cn(2026, 6, 17)
+    assert findings
+
+
+def test_an_allowance_made_tighter_than_the_rule_itself_takes_no_time_away():
+    hour = Period(unit="hours", count=1)
+    s4, _ = tighten(PACKS["S4"], Local(extension_span=hour))
+    s0, _ = tighten(PACKS["S0"], Local(away_span=hour))
+    made = when(cn(2026, 6, 10, 9))
+    extended = Basis(listed_at=cn(2026, 6, 10, 10), corrected=made, extension=BY_CONSENT)
+    away = Basis(listed_at=cn(2026, 6, 10, 10), corrected=made, ground="remote", returned=cn(2026, 6, 10, 9, 30))
+    assert oblige(s4, extended, CALENDAR, ())[0].due == cn(2026, 6, 11, 9)
+    assert oblige(s0, away, CALENDAR, ())[0].due == cn(2026, 6, 11)
+
+
+# --- keeping ---------------------------------------------------------------------------------------------------------
+
+
+def kept(pack: str, *tags: str, corrected: Corrected | None = None, listed: datetime | None = None) -> Obligation:
+    basis = Basis(
+        listed_at=listed or cn(2026, 6, 12, 9), corrected=corrected or when(cn(2026, 6, 10, 15)), tags=frozenset(tags)
+    )
+    return oblige(PACKS[pack], basis, CALENDAR, ("centre",))[0]
+
+
+def test_the_floor_counts_months_from_the_recording():
+    assert kept("S1").keep_until == cn(2027, 6, 11)
+    assert kept("S4", "guidance-only").keep_until == cn(2028, 6, 11)
+    assert kept("S4", "guidance-only").keep_article == "第十九条第（一）项"
+
+
+def test_the_longest_class_wins_and_names_its_article():
+    assert (kept("S4", "case").permanent, kept("S4", "case").keep_article) == (True, "第十九条第（二）项")
+    both = kept("S4", "guidance-only", "case", "dispute")
+    assert (both.permanent, both.keep_until, both.keep_article) == (True, None, "第十九条第（三）项第3目")
+    assert kept("S1", "obstruction").permanent
+
+
+def test_untagged_footage_of_s4_is_marked_unclassified():
+    assert ("kept_class", "unclassified") in kept("S4").rests_on
+    assert ("kept_class", "unclassified") not in kept("S4", "guidance-only").rests_on
+    assert ("kept_class", "unclassified") not in kept("S1").rests_on
+
+
+@pytest.mark.parametrize(
+    "corrected",
+    [
+        when(None),
+        when(cn(2026, 6, 10, 15), method="uncorrected"),
+        when(cn(1970, 1, 1), method="uncorrected"),
+        when(cn(2015, 1, 1)),
+        when(cn(2099, 1, 1)),
+        when(cn(2026, 6, 12, 8, 59), doubt=timedelta(days=400)),
+    ],
+    ids=["no end", "not measured", "1970", "reset, then set right", "the future", "hardly known"],
+)
+def test_a_wrong_clock_never_sets_the_expiry(corrected: Corrected):
+    assert kept("S1", corrected=corrected).keep_until == cn(2027, 6, 13)
+
+
+def test_a_claim_before_the_recorder_was_last_seen_without_it_never_sets_the_expiry():
+    basis = Basis(
+        listed_at=cn(2026, 6, 12, 9), corrected=when(cn(2026, 6, 1, 9)), not_before=cn(2026, 6, 10, 9)
+    )  # fmt: skip
+    assert oblige(PACKS["S1"], basis, CALENDAR, ())[0].keep_until == cn(2027, 6, 13)
+
+
+def test_the_uncertainty_of_the_end_lengthens_keeping():
+    assert kept("S1", corrected=when(cn(2026, 6, 10, 23, 30), doubt=timedelta(hours=1))).keep_until == cn(2027, 6, 12)
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+OWED = kept("S1")  # recorded 10 June 15:00, due 11 June 15:00
+DUE = cn(2026, 6, 11, 15)
+
+
+def test_the_life_of_a_deadline():
+    second = timedelta(seconds=1)
+    assert verdict(OWED, None, DUE - timedelta(hours=6) - second).kind is Standing.NOT_DUE
+    assert verdict(OWED, None, DUE - timedelta(hours=6)).kind is Standing.AT_RISK
+    assert verdict(OWED, None, DUE - timedelta(hours=12), 0.5).kind is Standing.AT_RISK
+    assert verdict(OWED, None, DUE - second).kind is Standing.AT_RISK
+    assert verdict(OWED, None, DUE).kind is Standing.OVERDUE
+    assert verdict(OWED, DUE - second, DUE + second).kind is Standing.MET
+    assert verdict(OWED, DUE, DUE + second).kind is Standing.LATE
+    assert verdict(OWED, None, DUE).article == "第二十一条"
+
+
+def test_seconds_left_round_down():
+    assert verdict(OWED, None, DUE - timedelta(milliseconds=1500)).seconds_left == 1
+    assert verdict(OWED, None, DUE + timedelta(milliseconds=1500)).seconds_left == -2
+    assert verdict(OWED, DUE - timedelta(minutes=1), DUE + timedelta(days=9)).seconds_left == 60
+
+
+def test_an_excuse_excuses_only_a_breach():
+    assert verdict(OWED, None, DUE, excuse="扩展坞故障").kind is Standing.EXCUSED
+    assert verdict(OWED, DUE, DUE, excuse="扩展坞故障").excuse == "扩展坞故障"
+    on_time = verdict(OWED, DUE - timedelta(hours=1), DUE, excuse="扩展坞故障")
+    assert (on_time.kind, on_time.excuse) == (Standing.MET, "")
+
+
+def test_what_meets_the_deadline():
+    sealed, first, second = cn(2026, 6, 10, 16), cn(2026, 6, 10, 17), cn(2026, 6, 10, 18)
+    central = replace(OWED, met_by="confirmed", sinks=("a", "b"))
+    assert met_when(OWED, sealed_at=sealed, confirmed=()) == sealed
+    assert met_when(central, sealed_at=sealed, confirmed=[("a", first)]) is None
+    assert met_when(central, sealed_at=sealed, confirmed=[("a", first), ("b", second), ("b", DUE)]) == second
+    assert met_when(replace(central, sinks=()), sealed_at=sealed, confirmed=[("a", first)]) is None
+
+
+def test_the_case_file_has_its_own_clock():
+    (s1,), (s4,) = PACKS["S1"].archive, PACKS["S4"].archive
+    # Thirty days from 1 September end on 1 October, a holiday to the 7th.
+    assert archive_due(s4, cn(2026, 9, 1, 9), CALENDAR).due == cn(2026, 10, 9)
+    counted = archive_due(s1, cn(2026, 9, 1, 9), CALENDAR)
+    assert sum(day.counted for day in counted.days) == 30
+    assert counted.due == cn(2026, 10, 20)
+
+
+# --- what holds for all ----------------------------------------------------------------------------------------------
+
+moments = st.datetimes(
+    datetime.fromisoformat("2025-01-01"), datetime.fromisoformat("2026-11-01"), timezones=st.just(UTC)
+)
+wild = st.datetimes(timezones=st.just(UTC))
+spans = st.timedeltas(timedelta(0), timedelta(days=40))
+
+
+@st.composite
+def bases(draw: st.DrawFn) -> Basis:
+    listed = draw(moments)
+    near = st.builds(lambda back: listed - back, st.timedeltas(timedelta(days=-3), timedelta(days=50)))
+    end = draw(st.none() | near | wild)
+    start = draw(st.none() | near)
+    method = draw(st.sampled_from(["protocol", "newest-file", "uncorrected"]))
+    doubt = draw(spans) // timedelta(milliseconds=1)
+    return Basis(
+        listed_at=listed,
+        corrected=Corrected(start=start, end=end, method=method, offset_ms=0, uncertainty_ms=doubt),
+        not_before=draw(st.none() | near),
+        activity_end=draw(st.none() | near),
+        returned=draw(st.none() | near),
+        ground=draw(st.sampled_from(["", "remote", "nowhere"])),
+        extension=draw(st.none() | st.builds(replace, st.just(BY_CONSENT), granted_at=st.none() | near)),
+        tags=frozenset(draw(st.sets(st.sampled_from(["dispute", "case", "evidence", "guidance-only"])))),
+    )
+
+
+anyone = st.sampled_from(sorted(PACKS)).map(PACKS.__getitem__)
+
+
+@given(pack=anyone, basis=bases(), met=st.none() | moments, now=moments, ratio=st.floats(0, 1))
+@settings(max_examples=150, deadline=None)
+def test_nothing_past_due_is_ever_called_not_due(
+    pack: RulePack, basis: Basis, met: datetime | None, now: datetime, ratio: float
+):
+    obligation, _ = oblige(pack, basis, CALENDAR, ("centre",))
+    said = verdict(obligation, met, now, ratio)
+    if met is None:
+        assert (said.kind is Standing.OVERDUE) == (now >= obligation.due)
+    else:
+        assert said.kind is (Standing.MET if met < obligation.due else Standing.LATE)
+
+
+@given(pack=anyone, basis=bases(), more=spans)
+@settings(max_examples=150, deadline=None)
+def test_more_doubt_is_never_due_later_nor_kept_shorter(pack: RulePack, basis: Basis, more: timedelta):
+    doubt = basis.corrected.uncertainty_ms + more // timedelta(milliseconds=1)
+    vaguer = replace(basis, corrected=replace(basis.corrected, uncertainty_ms=doubt))
+    sure, unsure = (oblige(pack, each, CALENDAR, ("centre",))[0] for each in (basis, vaguer))
+    assert unsure.due <= sure.due
+    assert unsure.permanent or sure.keep_until is None or (unsure.keep_until or sure.keep_until) >= sure.keep_until
+
+
+@given(pack=anyone, basis=bases(), tag=st.sampled_from(["dispute", "case", "evidence", "guidance-only"]))
+@settings(max_examples=100, deadline=None)
+def test_a_later_tag_never_gives_more_time_nor_keeps_shorter(pack: RulePack, basis: Basis, tag: str):
+    before, _ = oblige(pack, basis, CALENDAR, ("centre",))
+    after, _ = oblige(pack, replace(basis, tags=basis.tags | {tag}), CALENDAR, ("centre",))
+    assert after.due <= before.due
+    assert after.permanent or (after.keep_until is not None and after.keep_until == before.keep_until)
+
+
+@given(pack=anyone, basis=bases(), ago=st.timedeltas(timedelta(0), timedelta(days=50)))
+@settings(max_examples=100, deadline=None)
+def test_keeping_never_ends_before_the_true_end_would_say(pack: RulePack, basis: Basis, ago: timedelta):
+    """No true end is after listing; an unmeasured clock proves nothing, a measured one errs by its doubt at most."""
+    truth = basis.listed_at - ago
+    measured = basis.corrected.method != "uncorrected"
+    if measured and basis.corrected.end is not None:
+        doubt = timedelta(milliseconds=basis.corrected.uncertainty_ms)
+        claimed = basis.corrected.end
+        if abs(claimed - truth) > doubt:
+            return
+    obligation, _ = oblige(pack, replace(basis, tags=frozenset()), CALENDAR, ("centre",))
+    assert obligation.keep_until is not None
+    assert obligation.keep_until >= CALENDAR.end_of_months(truth, pack.floor.months).due
+
+
+# --- a bureau's own settings ------------------------------------------------------------------------------------------
+
+
+def test_a_bureau_may_tighten():
+    local = Local(
+        span=Period(unit="hours", count=12), extension_span=Period(unit="working_days", count=1),
+        met_by="confirmed", keep_months=36,
+    )  # fmt: skip
+    pack, findings = tighten(PACKS["S4"], local)
+    assert findings == ()
+    assert pack.deadline.extension is not None
+    assert (pack.deadline.span.count, pack.deadline.extension.span.count, pack.floor.months) == (12, 1, 36)
+    assert pack.deadline.met_by == "confirmed"
+    assert pack.tightened == (
+        "span: 24 hours -> 12 hours",
+        "extension_span: 2 working_days -> 1 working_days",
+        "met_by: sealed -> confirmed",
+        "keep_months: 24 -> 36",
+    )
+
+
+@pytest.mark.parametrize(
+    ("pack", "local", "article"),
+    [
+        ("S1", Local(span=Period(unit="hours", count=25)), "第二十一条"),
+        ("S1", Local(span=Period(unit="same_day")), "第二十一条"),
+        ("S1", Local(keep_months=11), "第二十二条"),
+        ("S1", Local(extension_span=Period(unit="working_days", count=2)), "第二十一条"),
+        ("S1", Local(away_span=Period(unit="hours", count=1)), "第二十一条"),
+        ("S2", Local(met_by="sealed"), "第十五条"),
+        ("S2", Local(span=Period(unit="days", count=2)), "第十五条"),
+        ("S2", Local(span=Period(unit="hours", count=49)), "第十五条"),
+        ("CLOSE", Local(span=Period(unit="hours", count=48)), "第十五条"),
+        ("S0", Local(span=Period(unit="hours", count=1)), "第十三条"),
+        ("S2", Local(away_span=Period(unit="working_days", count=3)), "第十五条"),
+        ("S4", Local(extension_span=Period(unit="working_days", count=3)), "第十七条"),
+        ("CLOSE", Local(span=Period(unit="working_days", count=2)), "第十五条"),
+        ("CLOSE", Local(span=Period(unit="working_days", count=1, close=time(18))), "第十五条"),
+    ],
+)
+def test_loosening_is_refused_and_named(pack: str, local: Local, article: str):
+    after, findings = tighten(PACKS[pack], local)
+    assert after == PACKS[pack]
+    assert [finding.code for finding in findings] == ["rules.loosened"]
+    assert article in findings[0].what
+
+
+units = st.one_of(
+    st.builds(Period, unit=st.just("hours"), count=st.integers(1, 80)),
+    st.builds(
+        Period,
+        unit=st.sampled_from(["days", "working_days"]),
+        count=st.integers(1, 4),
+        close=st.none() | st.times(time(12), time(20)),
+    ),
+    st.just(Period(unit="same_day")),
+)
+
+
+@given(old=units, new=units, basis=bases())
+@settings(max_examples=200, deadline=None)
+def test_no_local_setting_is_ever_due_after_the_law(old: Period, new: Period, basis: Basis):
+    pack = replace(PACKS["S1"], deadline=replace(PACKS["S1"].deadline, span=old))
+    after, _ = tighten(pack, Local(span=new))
+    assert oblige(after, basis, CALENDAR, ())[0].due <= oblige(pack, basis, CALENDAR, ())[0].due
