@@ -1,0 +1,332 @@
+"""What people see: one rendering of records, sessions and the station's condition, for every screen and command."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bwcdock.core.facts import Condition, Finding, Severity
+from bwcdock.core.record import Record
+from bwcdock.core.record import State as RecordState
+from bwcdock.core.rules import Standing, Verdict, verdict
+from bwcdock.core.session import Session, State
+
+
+class Lamp(StrEnum):
+    """The one word of a slot. The officer's promise is in two of them: safe to take, and nothing owed."""
+
+    READING = "reading"
+    PULLING = "pulling"
+    SAFE_TO_TAKE = "safe_to_take"
+    NOTHING_OWED = "nothing_owed"
+    ATTENTION = "attention"
+    GONE = "gone"
+
+
+LAMP_ZH = {
+    Lamp.READING: "读取中",
+    Lamp.PULLING: "采集中",
+    Lamp.SAFE_TO_TAKE: "可取走",
+    Lamp.NOTHING_OWED: "已结清",
+    Lamp.ATTENTION: "请处理",
+    Lamp.GONE: "已取走",
+}
+
+STANDING_ZH = {
+    Standing.NOT_DUE: "未到期",
+    Standing.AT_RISK: "临近到期",
+    Standing.OVERDUE: "已逾期",
+    Standing.LATE: "逾期移交",
+    Standing.MET: "按时移交",
+    Standing.EXCUSED: "已说明",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockView:
+    """How a recording's times were corrected: seconds, recorder minus station; ``method`` as in ``Drift``."""
+
+    method: str
+    offset_s: float
+    uncertainty_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    """A finding, with whom it is about."""
+
+    severity: Severity
+    code: str
+    what: str
+    remedy: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkView:
+    """What one sink holds of a recording; ``None`` where it has not yet."""
+
+    name: str
+    confirmed_at: datetime | None
+    key: str = ""
+    looked_again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordView:
+    """One recording as `bwcdock records` shows it. ``verdict`` is a word of :class:`~bwcdock.core.rules.Standing`."""
+
+    id: str
+    recorder: str
+    path: str
+    size: int
+    sha256: str
+    blake3: str
+    state: str
+    recorded_start: datetime | None
+    recorded_end: datetime | None
+    clock: ClockView
+    due: datetime | None
+    article: str
+    verdict: str
+    keep_until: datetime | None
+    permanent: bool
+    sinks: tuple[SinkView, ...]
+    findings: tuple[FindingView, ...]
+    officer: str = ""
+    kind: str = ""
+    markers: tuple[str, ...] = ()
+    duration_s: float | None = None
+    truncated: bool = False
+    sealed_at: datetime | None = None
+    sessions: tuple[str, ...] = ()
+    seconds_left: int | None = None
+    quote: str = ""
+
+
+def judge(record: Record, now: datetime, at_risk_ratio: float) -> Verdict | None:
+    """How this recording stands; ``None`` before the pack has spoken."""
+    if record.obligation is None:
+        return None
+    return verdict(record.obligation, record.met_at, now, at_risk_ratio)
+
+
+def record_view(record: Record, findings: Sequence[Finding], now: datetime, at_risk_ratio: float) -> RecordView:
+    """One recording for people. ``findings`` are those that still hold about it."""
+    stands = judge(record, now, at_risk_ratio)
+    owed = record.obligation
+    media = record.media
+    held = {h.sink: h for h in record.held}
+    names = dict.fromkeys((*(owed.sinks if owed else ()), *held))
+    views = [finding_view(f) for f in findings]
+    if record.quarantine:
+        views.insert(
+            0,
+            FindingView(
+                severity=Severity.WARN,
+                code=f"quarantined.{record.quarantine}",
+                what=record.quarantine_what,
+                remedy=record.quarantine_hint,
+            ),
+        )
+    return RecordView(
+        id=record.id,
+        recorder=record.recorder,
+        path=record.item.path,
+        size=record.item.size,
+        sha256=record.digests.sha256 if record.digests else "",
+        blake3=record.digests.blake3 if record.digests else "",
+        state=record.state.value,
+        recorded_start=record.corrected.start,
+        recorded_end=record.corrected.end,
+        clock=ClockView(
+            method=record.corrected.method,
+            offset_s=record.corrected.offset_ms / 1000,
+            uncertainty_s=record.corrected.uncertainty_ms / 1000,
+        ),
+        due=owed.due if owed else None,
+        article=f"{owed.pack} {owed.article}" if owed else "",
+        verdict=stands.kind.value if stands else "",
+        keep_until=owed.keep_until if owed else None,
+        permanent=owed.permanent if owed else False,
+        sinks=tuple(
+            SinkView(
+                name=name,
+                confirmed_at=held[name].confirmed_at if name in held else None,
+                key=held[name].key if name in held else "",
+                looked_again_at=held[name].looked_at if name in held else None,
+            )
+            for name in names
+        ),
+        findings=tuple(views),
+        officer=record.item.officer,
+        kind=record.item.kind.value,
+        markers=record.item.markers,
+        duration_s=media.duration_ms / 1000 if media and media.duration_ms is not None else None,
+        truncated=media.truncated if media else False,
+        sealed_at=record.sealed_at,
+        sessions=record.sessions,
+        seconds_left=stands.seconds_left if stands else None,
+        quote=owed.quote if owed else "",
+    )
+
+
+def finding_view(finding: Finding, about: str = "") -> FindingView:
+    """A finding for people."""
+    return FindingView(
+        severity=finding.severity, code=finding.code, what=finding.what, remedy=finding.remedy, about=about
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """One docking for people: the lamp, how far it is, what is owed, and the one thing to do.
+
+    ``moved`` counts bytes that are at least pulled; ``owed`` the recordings not yet in central storage.
+    """
+
+    session: str
+    recorder: str
+    port: str
+    slot: int | None
+    state: str
+    lamp: Lamp
+    files: int
+    bytes: int
+    known: int
+    moved: int
+    sealed: int
+    quarantined: int
+    owed: int
+    arrived_at: datetime
+    departed_at: datetime | None
+    drift_s: float | None
+    drift_uncertainty_s: float | None
+    drift_method: str
+    battery: int | None
+    storage_free: int | None
+    storage_total: int | None
+    findings: tuple[FindingView, ...]
+    do: str = ""
+    receipt: str = ""
+
+
+def session_view(session: Session, records: Mapping[str, Record], partial: Mapping[str, int]) -> SessionView:
+    """One docking for people. ``records`` holds those of ``session.records`` that are known to the caller; a record
+    that is not in it is finished. ``partial`` is bytes pulled so far of records being pulled.
+    """
+    mine = {rid: records.get(rid) for rid in session.records}
+    open_ = {rid: r for rid, r in mine.items() if r is not None}
+    waiting = [r for r in open_.values() if r.state in {RecordState.LISTED, RecordState.PULLED}]
+    bad = [r for r in open_.values() if r.state in {RecordState.QUARANTINED, RecordState.LOST}]
+    owed = [r for r in open_.values() if not r.finished]
+    missing = sum(r.item.size - partial.get(r.id, 0) for r in waiting if r.state is RecordState.LISTED)
+    condition = session.condition or Condition()
+    drift = condition.drift
+    return SessionView(
+        session=session.id,
+        recorder=session.recorder,
+        port=session.sighting.port,
+        slot=session.sighting.slot,
+        state=session.state.value,
+        lamp=lamp(session, waiting=len(waiting), bad=len(bad), owed=len(owed)),
+        files=len(session.records),
+        bytes=session.size,
+        known=session.known,
+        moved=max(0, session.size - missing),
+        sealed=len(mine) - len(waiting) - len(bad),
+        quarantined=len(bad),
+        owed=len(owed),
+        arrived_at=session.arrived_at,
+        departed_at=session.departed_at,
+        drift_s=drift.offset_ms / 1000 if drift else None,
+        drift_uncertainty_s=drift.uncertainty_ms / 1000 if drift else None,
+        drift_method=(drift.method + (" (at least)" if drift.bound == "at_least" else "")) if drift else "",
+        battery=condition.battery,
+        storage_free=condition.storage_free,
+        storage_total=condition.storage_total,
+        findings=tuple(finding_view(f) for f in session.findings),
+        do=_todo(session, bad),
+        receipt=session.receipt,
+    )
+
+
+def lamp(session: Session, *, waiting: int, bad: int, owed: int) -> Lamp:
+    """The one word of this docking.
+
+    *Safe to take* only when every record of the session is sealed; *nothing owed* only when they are also all confirmed
+    in central storage and no check warns.
+    """
+    if session.state is State.DEPARTED:
+        return Lamp.GONE
+    if session.state in {State.UNCLAIMED, State.REFUSED, State.FAULTED} or (bad and not waiting):
+        return Lamp.ATTENTION
+    if session.state in {State.ARRIVED, State.IDENTIFIED, State.CHECKED}:
+        return Lamp.READING
+    if waiting or session.state is State.DRAINING:
+        return Lamp.PULLING
+    warned = any(f.severity is not Severity.NOTE for f in session.findings)
+    return Lamp.SAFE_TO_TAKE if owed or warned else Lamp.NOTHING_OWED
+
+
+def _todo(session: Session, bad: Sequence[Record]) -> str:
+    """The one thing somebody should do now; empty when nothing."""
+    if session.state in {State.UNCLAIMED, State.FAULTED}:
+        return session.fault_hint or "Take it out and dock it again; if it stays so, call the custodian."
+    if bad:
+        return f"{len(bad)} recording(s) could not be proven whole: keep this recorder and call the custodian."
+    warned = [f for f in session.findings if f.severity is not Severity.NOTE]
+    return warned[0].remedy if warned else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveView:
+    """What moves at ``at``, as process ``pid`` published it: dockings with bytes that no fact tells of yet."""
+
+    pid: int
+    at: datetime
+    sessions: tuple[SessionView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolView:
+    """Room in the spool, in bytes."""
+
+    free: int
+    used: int
+    total: int
+    reserve: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerView:
+    """The ledger: leaves, how many of them the last signed head covers, and the time that head proves."""
+
+    size: int
+    signed_size: int
+    signed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """The station at one moment, as `bwcdock status` shows it.
+
+    ``owed`` counts recordings known and not yet offloaded as their article asks; ``late`` those of them past due.
+    ``running`` is the daemon's pid, ``None`` when none runs.
+    """
+
+    station: str
+    unit: str
+    rules: str
+    now: datetime
+    running: int | None
+    recorders: tuple[str, ...]
+    sessions: tuple[SessionView, ...]
+    owed: int
+    late: int
+    quarantined: int
+    records: dict[str, int]
+    owes: tuple[RecordView, ...]
+    spool: SpoolView
+    ledger: LedgerView
+    findings: tuple[FindingView, ...]

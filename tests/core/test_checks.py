@@ -1,0 +1,168 @@
+"""Each figure becomes its finding at its limit, and not before it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bwcdock.core.checks import ClockHealth, Limits, assess, span, station_clock
+from bwcdock.core.facts import Condition, Drift, Finding, Identity, Severity
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOW = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
+IDENTITY = Identity(serial="0012345", basis="protocol")
+GB = 1_000_000_000
+FINE = {"battery": 80, "storage_free": 60 * GB, "storage_total": 64 * GB, "dirty": False}
+
+
+def drift(offset_ms: int, uncertainty_ms: int = 500, bound: str = "exact", age: timedelta = timedelta(0)) -> Drift:
+    return Drift(method="protocol", offset_ms=offset_ms, uncertainty_ms=uncertainty_ms, read_at=NOW - age, bound=bound)
+
+
+def found(limits: Limits | None = None, **condition) -> list[tuple[str, str]]:
+    values = {**FINE, "drift": drift(0), **condition}
+    return [(f.code, f.severity.value) for f in assess(IDENTITY, Condition(**values), limits or Limits(), NOW)]
+
+
+def test_a_fit_recorder_has_no_findings():
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("reading", "codes"),
+    [
+        (None, [("clock.unknown", "note")]),
+        (drift(3_000), []),
+        (drift(3_001), [("clock.drift", "note")]),
+        (drift(-60_000), [("clock.drift", "note")]),
+        (drift(60_001), [("clock.drift", "warn")]),
+        (drift(-60_001), [("clock.drift", "warn")]),
+        (drift(90_000, uncertainty_ms=90_000), []),
+        (drift(8 * 3_600_000 + 12_000), [("clock.drift", "warn"), ("clock.zone", "warn")]),
+        (drift(-15 * 60_000), [("clock.drift", "warn"), ("clock.zone", "warn")]),
+        (drift(8 * 3_600_000 + 45_000), [("clock.drift", "warn")]),
+        (drift(90_000, bound="at_least"), [("clock.ahead", "warn")]),
+        (drift(10_000, bound="at_least"), [("clock.ahead", "note")]),
+        (drift(-90_000, bound="at_least"), [("clock.behind", "warn")]),
+        (drift(2_000, bound="at_least"), [("clock.unknown", "note")]),
+        (drift(90_000, age=timedelta(days=1)), [("clock.drift", "warn")]),
+        (drift(90_000, age=timedelta(days=1, seconds=1)), [("clock.unknown", "note")]),
+    ],
+)
+def test_clock(reading, codes):
+    assert found(drift=reading) == codes
+
+
+@pytest.mark.parametrize(
+    ("percent", "codes"),
+    [
+        (20, []),
+        (19, [("battery.low", "warn")]),
+        (0, [("battery.low", "warn")]),
+        (None, [("battery.unknown", "note")]),
+        (101, [("battery.unknown", "note")]),
+        (-1, [("battery.unknown", "note")]),
+    ],
+)
+def test_battery(percent, codes):
+    assert found(battery=percent) == codes
+
+
+LOW, UNKNOWN = [("storage.low", "warn")], [("storage.unknown", "note")]
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "codes"),
+    [
+        (5_200_000_000, 32 * GB, []),  # two hours of 1080p
+        (5_199_999_999, 32 * GB, LOW),
+        (12_800_000_000, 128 * GB, []),  # a tenth
+        (12_799_999_999, 128 * GB, LOW),
+        (2 * GB, 8 * GB, []),  # a small card: a quarter
+        (2 * GB - 1, 8 * GB, LOW),
+        (6 * GB, None, []),
+        (5 * GB, None, LOW),
+        (None, 64 * GB, UNKNOWN),
+        (1, 0, UNKNOWN),
+        (65 * GB, 64 * GB, UNKNOWN),
+        (-1, 64 * GB, UNKNOWN),
+    ],
+)
+def test_storage(free, total, codes):
+    assert found(storage_free=free, storage_total=total) == codes
+
+
+def test_dirty_card_is_a_note_and_the_drivers_notes_come_last_untouched():
+    note = Finding(severity=Severity.WARN, code="name.hostile", what="A name.", remedy="Look.")
+    assert found(dirty=True, notes=(note,)) == [("card.dirty", "note"), ("name.hostile", "warn")]
+    assert assess(IDENTITY, Condition(notes=(note,)), Limits(), NOW, articles={"name": "x"})[-1] is note
+
+
+def test_findings_carry_figures_and_remedy():
+    (finding,) = assess(IDENTITY, Condition(**FINE, drift=drift(95_000, 2_000)), Limits(), NOW)
+    assert finding.what == "The clock of recorder 0012345 is 1 min 35 s fast (± 2 s, measured by protocol)."
+    assert "校时" in finding.remedy
+    assert {"offset_s": "95", "uncertainty_s": "2", "method": "protocol"}.items() <= dict(finding.evidence).items()
+
+
+def test_articles_go_into_the_evidence_of_their_check_only():
+    articles = {"clock": "S4 第十一条", "storage": "S0 第十二条"}
+    condition = Condition(battery=5, storage_free=0, storage_total=64 * GB, drift=None, dirty=True)
+    cited = {
+        f.code: dict(f.evidence).get("article") for f in assess(IDENTITY, condition, Limits(), NOW, articles=articles)
+    }
+    assert cited == {
+        "clock.unknown": "S4 第十一条",
+        "battery.low": None,
+        "storage.low": "S0 第十二条",
+        "card.dirty": None,
+    }
+
+
+def test_limits_are_the_callers():
+    assert found(Limits(battery_low_percent=90)) == [("battery.low", "warn")]
+    assert found(Limits(drift_warn_ms=1_000, drift_note_ms=500), drift=drift(1_001)) == [("clock.drift", "warn")]
+
+
+def test_station_clock():
+    assert station_clock(ClockHealth(vouched=True, reason="synchronised")) == ()
+    (finding,) = station_clock(ClockHealth(vouched=False, reason="no time server"), articles={"clock": "S4 第十一条"})
+    assert (finding.code, finding.severity) == ("clock.unvouched", Severity.WARN)
+    assert ("article", "S4 第十一条") in finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0, "0 s"),
+        (-400, "0.4 s"),
+        (9_999, "9.999 s"),
+        (95_000, "1 min 35 s"),
+        (3_600_000, "1 h"),
+        (3_601_000, "1 h"),
+        (28_812_000, "8 h"),
+        (183_600_000, "2 d 3 h"),
+    ],
+)
+def test_span(ms, text):
+    assert span(ms) == text
+
+
+@given(
+    battery=st.none() | st.integers(),
+    free=st.none() | st.integers(),
+    total=st.none() | st.integers(),
+    reading=st.none()
+    | st.builds(drift, st.integers(-(10**15), 10**15), st.integers(0, 10**15), st.sampled_from(["exact", "at_least"])),
+)
+def test_never_raises_never_refuses_and_always_has_a_remedy(battery, free, total, reading):
+    condition = Condition(battery=battery, storage_free=free, storage_total=total, drift=reading, dirty=None)
+    for finding in assess(IDENTITY, condition, Limits(), NOW):
+        assert finding.severity is not Severity.REFUSE
+        assert finding.what.endswith(".")
+        assert finding.remedy
+
+
+@given(near=st.integers(60_001, 10**10), more=st.integers(0, 10**10))
+def test_a_worse_clock_is_never_judged_better(near, more):
+    assert ("clock.drift", "warn") in found(drift=drift(near))
+    assert ("clock.drift", "warn") in found(drift=drift(near + more))

@@ -1,0 +1,228 @@
+"""The lamp keeps the officer's promise, and a view says of a record and a docking exactly what is known."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from bwcdock.core.facts import Condition, Corrected, Drift, MediaFacts, Severity
+from bwcdock.core.record import State as RecordState
+from bwcdock.core.rules import Standing
+from bwcdock.core.session import State
+from bwcdock.core.view import (
+    LAMP_ZH,
+    STANDING_ZH,
+    FindingView,
+    Lamp,
+    finding_view,
+    judge,
+    lamp,
+    record_view,
+    session_view,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from lives import (
+    CENTRE,
+    CLEARED,
+    DRAINED,
+    DRAINING,
+    INTENDED,
+    LOST,
+    MIRROR,
+    NOON,
+    QUARANTINED,
+    RELEASED,
+    SEALED,
+    STAYS,
+    STORED,
+    at,
+    confirmed,
+    copy_bad,
+    finding,
+    item,
+    life,
+    listed,
+    obliged,
+    pulled,
+    sealed,
+    stay,
+)
+
+DOCKED = stay(*DRAINING, DRAINED)
+SEVERITIES = [(), (Severity.NOTE,), (Severity.WARN,), (Severity.NOTE, Severity.REFUSE)]
+
+
+# --- the lamp --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_whole_truth_table(state):
+    for waiting, bad, owed, severities in product((0, 1), (0, 1), (0, 1), SEVERITIES):
+        session = replace(stay(*STAYS[state]), findings=tuple(map(finding, severities)))
+        shown = lamp(session, waiting=waiting, bad=bad, owed=owed)
+        sealed_all = state is State.DRAINED and not waiting and not bad
+        warned = any(severity is not Severity.NOTE for severity in severities)
+        case = (waiting, bad, owed, severities)
+        assert (shown in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}) == sealed_all, case
+        assert (shown is Lamp.NOTHING_OWED) == (sealed_all and not owed and not warned), case
+        assert (shown is Lamp.GONE) == (state is State.DEPARTED), case
+        if state in {State.UNCLAIMED, State.REFUSED, State.FAULTED}:
+            assert shown is Lamp.ATTENTION, case
+        if state in {State.ARRIVED, State.IDENTIFIED, State.CHECKED} and not bad:
+            assert shown is Lamp.READING, case
+        if state in {State.DRAINING, State.DRAINED} and waiting:
+            assert shown is Lamp.PULLING, case
+        if state in {State.DRAINING, State.DRAINED} and bad and not waiting:
+            assert shown is Lamp.ATTENTION, case
+
+
+LIVES = {
+    "listed": (listed(), obliged()),
+    "pulled": (listed(), obliged(), pulled()),
+    "sealed": SEALED,
+    "sealed, not obliged": (listed(), pulled(), sealed()),
+    "stored": STORED,
+    "released": (*STORED, INTENDED, RELEASED),
+    "a copy bad, one left": (*STORED, copy_bad(CENTRE)),
+    "the last copy bad": (*SEALED, copy_bad()),
+    "quarantined": (listed(), obliged(), QUARANTINED),
+    "cleared": (listed(), obliged(), QUARANTINED, CLEARED),
+    "lost": (listed(), obliged(), LOST),
+    "one more sink owed": (*STORED, obliged(sinks=(CENTRE, MIRROR))),
+}
+PROVEN = {"sealed", "sealed, not obliged", "stored", "released", "a copy bad, one left", "one more sink owed"}
+DONE = {"stored", "released"}
+
+
+@given(names=st.lists(st.sampled_from(sorted(LIVES)), max_size=5), severity=st.sampled_from([None, *Severity]))
+def test_safe_to_take_means_every_record_is_proven_and_nothing_owed_that_each_is_in_central_storage(names, severity):
+    mine = {f"r{n}": replace(life(*LIVES[name]), id=f"r{n}") for n, name in enumerate(names)}
+    session = replace(DOCKED, records=tuple(mine), findings=(finding(severity),) if severity else ())
+    shown = session_view(session, mine, {}).lamp
+    assert (shown in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}) == (set(names) <= PROVEN)
+    clean = severity in {None, Severity.NOTE}
+    assert (shown is Lamp.NOTHING_OWED) == (set(names) <= DONE and clean)
+    still_draining = replace(session, state=State.DRAINING)
+    assert session_view(still_draining, mine, {}).lamp in {Lamp.PULLING, Lamp.ATTENTION}
+
+
+def test_each_lamp_and_standing_has_its_chinese_word():
+    assert set(LAMP_ZH) == set(Lamp)
+    assert set(STANDING_ZH) == set(Standing)
+    assert len(set(LAMP_ZH.values())) == len(Lamp)
+    assert len(set(STANDING_ZH.values())) == len(Standing)
+
+
+# --- a docking -------------------------------------------------------------------------------------------------------
+
+
+@given(names=st.lists(st.sampled_from(sorted(LIVES)), max_size=6), part=st.integers(0, 1000))
+def test_the_figures_of_a_docking_add_up(names, part):
+    mine = {f"r{n}": replace(life(*LIVES[name]), id=f"r{n}") for n, name in enumerate(names)}
+    session = replace(DOCKED, records=tuple(mine), size=1000 * len(mine))
+    partial = {rid: part for rid, record in mine.items() if record.state is RecordState.LISTED}
+    view = session_view(session, mine, partial)
+    waiting = sum(record.state in {RecordState.LISTED, RecordState.PULLED} for record in mine.values())
+    assert view.sealed + view.quarantined + waiting == view.files == len(names)
+    assert view.owed >= view.quarantined + waiting
+    assert view.owed == sum(not record.finished for record in mine.values())
+    assert view.moved == view.bytes - len(partial) * (1000 - part)
+    assert 0 <= view.moved <= view.bytes
+
+
+def test_a_record_that_is_not_given_is_finished():
+    session = replace(DOCKED, records=("r1", "r2"))
+    view = session_view(session, {}, {})
+    assert (view.sealed, view.owed, view.lamp) == (2, 0, Lamp.NOTHING_OWED)
+
+
+def test_what_the_recorder_said_of_itself_is_shown_with_its_doubt():
+    drift = Drift(method="newest-file", offset_ms=-90_500, uncertainty_ms=2000, read_at=NOON, bound="at_least")
+    condition = Condition(battery=7, storage_free=1, storage_total=2, drift=drift)
+    view = session_view(replace(DOCKED, condition=condition), {}, {})
+    assert (view.battery, view.storage_free, view.storage_total) == (7, 1, 2)
+    assert (view.drift_s, view.drift_uncertainty_s, view.drift_method) == (-90.5, 2.0, "newest-file (at least)")
+    exact = replace(condition, drift=replace(drift, bound="exact"))
+    assert session_view(replace(DOCKED, condition=exact), {}, {}).drift_method == "newest-file"
+    silent = session_view(replace(DOCKED, condition=None), {}, {})
+    assert (silent.battery, silent.drift_s, silent.drift_method) == (None, None, "")
+
+
+def test_where_it_is_and_since_when():
+    view = session_view(stay(*STAYS[State.DEPARTED]), {}, {})
+    assert (view.session, view.recorder, view.port, view.slot) == ("s1", "A001", "usb-1", 3)
+    assert (view.arrived_at, view.departed_at, view.state) == (NOON, at(5), "departed")
+
+
+@pytest.mark.parametrize(
+    ("session", "records", "said"),
+    [
+        (stay(*STAYS[State.FAULTED]), {}, "Dock it again."),
+        (replace(stay(*STAYS[State.FAULTED]), fault_hint=""), {}, "call the custodian"),
+        (stay(*STAYS[State.UNCLAIMED]), {}, "dock it again"),
+        (DOCKED, {"r1": life(*LIVES["quarantined"])}, "1 recording(s)"),
+        (replace(DOCKED, findings=(finding(Severity.NOTE), finding())), {}, "What to do."),
+    ],
+)
+def test_the_one_thing_to_do(session, records, said):
+    assert said in session_view(session, records, {}).do
+
+
+def test_nothing_to_do_is_said_by_saying_nothing():
+    assert session_view(replace(DOCKED, findings=(finding(Severity.NOTE),)), {}, {}).do == ""
+
+
+# --- a record --------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_before_the_pack_has_spoken():
+    view = record_view(life(listed()), [], NOON, 0.25)
+    assert (view.verdict, view.due, view.article, view.sinks, view.sha256) == ("", None, "", (), "")
+    assert (view.keep_until, view.permanent, view.seconds_left, view.quote) == (None, False, None, "")
+    assert judge(life(listed()), NOON, 0.25) is None
+
+
+def test_a_record_with_all_there_is_to_say():
+    record = replace(
+        life(*STORED),
+        item=item(officer="060213", markers=("important",)),
+        corrected=Corrected(start=NOON, end=at(60), method="plug-file", offset_ms=-1500, uncertainty_ms=2500),
+        media=MediaFacts(container="mp4", duration_ms=60_250, truncated=True),
+    )
+    view = record_view(record, [finding()], at(100), 0.25)
+    assert (view.state, view.verdict, view.article, view.quote) == ("sealed", "met", "S4 第十三条", "…")
+    assert (view.sha256, view.blake3, view.size, view.path) == ("a" * 64, "a" * 64, 1000, "DCIM/a.MP4")
+    assert (view.clock.method, view.clock.offset_s, view.clock.uncertainty_s) == ("plug-file", -1.5, 2.5)
+    assert (view.recorded_start, view.recorded_end, view.duration_s, view.truncated) == (NOON, at(60), 60.25, True)
+    assert (view.officer, view.kind, view.markers, view.sessions) == ("060213", "video", ("important",), ("s1",))
+    assert [(s.name, s.confirmed_at, s.key, s.looked_again_at) for s in view.sinks] == [(CENTRE, at(4), "k/r1", at(5))]
+    assert view.findings == (finding_view(finding()),)
+
+
+def test_sinks_that_owe_and_sinks_that_hold_are_each_named_once():
+    record = life(listed(), obliged(sinks=(CENTRE, MIRROR)), pulled(), sealed(), confirmed(MIRROR), confirmed("old"))
+    sinks = record_view(record, [], NOON, 0.25).sinks
+    assert [(s.name, s.confirmed_at is not None) for s in sinks] == [(CENTRE, False), (MIRROR, True), ("old", True)]
+
+
+def test_why_a_record_was_set_aside_comes_first():
+    view = record_view(life(listed(), QUARANTINED), [finding()], NOON, 0.25)
+    assert view.findings[0] == FindingView(
+        severity=Severity.WARN, code="quarantined.unreadable", what="A bad block.", remedy="Dock it again."
+    )
+    assert len(view.findings) == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "now", "verdict"),
+    [
+        (SEALED, at(100), "not_due"),
+        (SEALED, at(86_400 * 0.8), "at_risk"),
+        (SEALED, at(86_400), "overdue"),  # at the moment it is due, it is too late
+        (STORED, at(86_400 * 9), "met"),
+        ((listed(), obliged(due=at(4)), pulled(), sealed(), confirmed()), at(100), "late"),
+        ((listed(), obliged(due=at(4), met_by="sealed"), pulled(), sealed()), at(100), "met"),
+    ],
+)
+def test_the_verdict_is_the_one_of_the_rules(facts, now, verdict):
+    assert record_view(life(*facts), [], now, 0.25).verdict == verdict
