@@ -1,0 +1,1 @@
+"""Watch for things being docked and say what was sighted."""
