@@ -1,0 +1,26 @@
+"""Append, prove and verify the one tree of facts, with the cache tables beside it."""
+
+from bwcdock.ledger.cache import OpenFinding
+from bwcdock.ledger.checkpoint import Checkpoint, Head, Signer, Verifier
+from bwcdock.ledger.codec import Unrecordable, parts
+from bwcdock.ledger.ledger import Ledger
+from bwcdock.ledger.reader import Counts, Reader, open_read_only
+from bwcdock.ledger.verify import Disagreement, check, check_export, export
+
+__all__ = [
+    "Checkpoint",
+    "Counts",
+    "Disagreement",
+    "Head",
+    "Ledger",
+    "OpenFinding",
+    "Reader",
+    "Signer",
+    "Unrecordable",
+    "Verifier",
+    "check",
+    "check_export",
+    "export",
+    "open_read_only",
+    "parts",
+]

@@ -1,0 +1,114 @@
+"""The fold of the facts, kept in tables: a cache that can be thrown away and made again from the leaves."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bwcdock.core import record as record_fold
+from bwcdock.core import session as session_fold
+from bwcdock.core.facts import RECORD_FACTS, SESSION_FACTS, Entry, Fact, Finding, Found, Settled
+from bwcdock.core.record import Record
+from bwcdock.core.session import Session
+from bwcdock.ledger import codec
+from bwcdock.ledger.codec import to_ms
+
+TABLES = ("record", "session", "finding")
+"""The cache tables; each has its own first column or columns as the key, and rows that sort."""
+
+
+def _put(table: str, key: str, columns: str) -> str:
+    """The statement that adds a row, or brings these columns of the row with the same key up to date."""
+    marks = ", ".join("?" * (len(key.split()) + len(columns.split())))
+    changes = ", ".join(f"{c} = excluded.{c}" for c in columns.split() if c not in {"seq", "at_ms"})
+    return f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO UPDATE SET {changes}"  # noqa: S608 - constants
+
+
+_PUT_RECORD = _put("record", "id", "state recorder session path waits_for waits_since_ms due_ms met_ms doc")
+_PUT_SESSION = _put("session", "id", "state recorder port arrived_ms departed_ms doc")
+_PUT_FINDING = _put("finding", "subject_kind subject code", "severity seq at_ms doc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFinding:
+    """A finding that still holds: its subject (``record``, ``session``, ``recorder`` or ``station``), since when."""
+
+    subject_kind: str
+    subject: str
+    seq: int
+    since: datetime
+    finding: Finding
+
+
+def fold(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """Carry the tables on by these entries, inside the caller's transaction.
+
+    Each record and session is read once and written once, however many of its facts come together. Raises
+    :class:`~bwcdock.core.record.Illegal` for a fact its table forbids.
+    """
+    records: dict[str, Record | None] = {}
+    sessions: dict[str, Session | None] = {}
+    for entry in entries:
+        fact = entry.fact
+        if isinstance(fact, RECORD_FACTS):
+            if fact.record not in records:
+                records[fact.record] = get_record(db, fact.record)
+            records[fact.record] = record_fold.apply(records[fact.record], entry)
+        elif isinstance(fact, SESSION_FACTS):
+            if fact.session not in sessions:
+                sessions[fact.session] = get_session(db, fact.session)
+            sessions[fact.session] = session_fold.apply(sessions[fact.session], entry)
+        elif isinstance(fact, Found):
+            _found(db, entry, fact)
+        elif isinstance(fact, Settled):
+            db.execute(
+                "DELETE FROM finding WHERE (subject_kind, subject, code) = (?, ?, ?)", (*_subject(fact), fact.code)
+            )
+    db.executemany(_PUT_RECORD, [_record_row(r) for r in records.values() if r])
+    db.executemany(_PUT_SESSION, [_session_row(s) for s in sessions.values() if s])
+
+
+def clear(db: sqlite3.Connection) -> None:
+    """Forget the fold, inside the caller's transaction."""
+    for table in TABLES:
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
+
+
+def get_record(db: sqlite3.Connection, record_id: str) -> Record | None:
+    """The record, or ``None`` if no fact ever named it."""
+    row = db.execute("SELECT doc FROM record WHERE id = ?", (record_id,)).fetchone()
+    return codec.load(Record, row[0]) if row else None
+
+
+def get_session(db: sqlite3.Connection, session_id: str) -> Session | None:
+    """The session, or ``None`` if no fact ever named it."""
+    row = db.execute("SELECT doc FROM session WHERE id = ?", (session_id,)).fetchone()
+    return codec.load(Session, row[0]) if row else None
+
+
+def _record_row(r: Record) -> tuple[object, ...]:
+    waits = (r.waits_for, to_ms(r.waits_since))
+    return (r.id, r.state, r.recorder, r.session, r.item.path, *waits, _ms(r.due), _ms(r.met_at), codec.dump(r))
+
+
+def _session_row(s: Session) -> tuple[object, ...]:
+    return (s.id, s.state, s.recorder, s.sighting.port, to_ms(s.arrived_at), _ms(s.departed_at), codec.dump(s))
+
+
+def _found(db: sqlite3.Connection, entry: Entry, fact: Found) -> None:
+    """Found again while it still holds: the words are the new ones, ``seq`` and ``at_ms`` stay the first time's."""
+    what = fact.finding
+    row = (*_subject(fact), what.code, what.severity, entry.seq, to_ms(entry.at), codec.dump(what))
+    db.execute(_PUT_FINDING, row)
+
+
+def _subject(fact: Fact) -> tuple[str, str]:
+    """The narrowest subject: a finding about a record names its session and recorder only to say where."""
+    for kind, subject in (("record", fact.record), ("session", fact.session), ("recorder", fact.recorder)):
+        if subject:
+            return kind, subject
+    return "station", ""
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)

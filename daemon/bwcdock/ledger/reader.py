@@ -1,0 +1,280 @@
+"""What the ledger can be asked: entries, the fold, proofs; by the daemon and, read-only, by any process beside it."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from bwcdock.core.facts import Entry, Finding, Founded
+from bwcdock.core.record import Record
+from bwcdock.core.session import Session
+from bwcdock.errors import LedgerBroken
+from bwcdock.ledger import codec, schema, tree
+from bwcdock.ledger.cache import OpenFinding
+from bwcdock.ledger.checkpoint import Checkpoint, Head, Heads, Verifier
+from bwcdock.ledger.codec import from_ms, to_ms
+from bwcdock.ledger.schema import AUDIT
+
+PAGE = 1000
+"""Leaves fetched at a time: no read stays open while somebody else writes, whoever takes his time over the entries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many records: by state, by what they wait for, owed (obligation not met), late (owed and past due)."""
+
+    by_state: tuple[tuple[str, int], ...]
+    by_waiting: tuple[tuple[str, int], ...]
+    owed: int
+    late: int
+
+
+class Reader:
+    """Questions to an open ledger. Every method may raise ``LedgerBroken``."""
+
+    def __init__(self, db: sqlite3.Connection, heads: sqlite3.Connection) -> None:
+        self._db = db
+        founding = self.leaf(0)
+        fact = codec.decode(founding).entry.fact
+        if not isinstance(fact, Founded):
+            raise LedgerBroken("open", "The first leaf does not found a ledger.", AUDIT)
+        self.founded: Founded = fact
+        self.verifier = Verifier.parse(fact.public_key)
+        self._heads = Heads(heads, self.verifier)
+        self._connections = (db, heads)
+
+    def close(self) -> None:
+        """Let go of both files; harmless twice."""
+        for connection in self._connections:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- entries -----------------------------------------------------------------------------------------------------
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.founded.origin
+
+    @property
+    def size(self) -> int:
+        """How many leaves there are."""
+        return int(self._rows("SELECT coalesce(max(seq) + 1, 0) FROM leaf")[0][0])
+
+    def leaf(self, seq: int) -> bytes:
+        """The canonical bytes of leaf ``seq``; ``LedgerBroken`` if there is none."""
+        rows = self._rows("SELECT body FROM leaf WHERE seq = ?", seq)
+        if not rows:
+            raise LedgerBroken("read", f"There is no leaf {seq}.", AUDIT)
+        return bytes(rows[0][0])
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[Entry]:
+        """The entries from ``start`` up to but without ``end`` (``None``: all there are now), in order."""
+        end = self.size if end is None else end
+        while start < end:
+            rows = self._rows(
+                "SELECT body FROM leaf WHERE seq >= ? AND seq < ? ORDER BY seq", start, min(start + PAGE, end)
+            )
+            if not rows:
+                return
+            yield from _entries(rows)
+            start += len(rows)
+
+    def history(self, *, record: str = "", session: str = "", recorder: str = "", ev: str = "") -> list[Entry]:
+        """The entries whose subject has all of these names (and is of the kind ``ev``), in order."""
+        where, values = _where(record=record, session=session, recorder=recorder, ev=ev)
+        sql = f"SELECT body FROM leaf{where} ORDER BY seq"  # noqa: S608 - columns are constants
+        return list(_entries(self._rows(sql, *values)))
+
+    def last(self, ev: str) -> Entry | None:
+        """The newest entry of this kind."""
+        rows = self._rows("SELECT body FROM leaf WHERE ev = ? ORDER BY seq DESC LIMIT 1", ev)
+        return next(_entries(rows), None)
+
+    # --- the fold ----------------------------------------------------------------------------------------------------
+
+    def record(self, record_id: str) -> Record | None:
+        """The record, or ``None`` if no fact ever named it."""
+        return next(iter(self._records(" WHERE id = ?", record_id)), None)
+
+    def records(self, *, state: str = "", recorder: str = "", session: str = "", limit: int = -1) -> list[Record]:
+        """The records that fit all that is named, oldest first; ``limit`` -1 is all."""
+        where, values = _where(state=state, recorder=recorder, session=session)
+        return self._records(f"{where} ORDER BY rowid LIMIT ?", *values, limit)
+
+    def recent(self, recorder: str, limit: int) -> list[Record]:
+        """The newest records of this recorder, newest first."""
+        return self._records(" WHERE recorder = ? ORDER BY rowid DESC LIMIT ?", recorder, limit)
+
+    def ids(self, *states: str) -> set[str]:
+        """The ids of all records in any of these states, from the index alone."""
+        return {row[0] for state in states for row in self._rows("SELECT id FROM record WHERE state = ?", state)}
+
+    def recorders(self) -> list[str]:
+        """The serials of all recorders that were ever docked."""
+        return [row[0] for row in self._rows("SELECT DISTINCT recorder FROM session WHERE recorder <> '' ORDER BY 1")]
+
+    def waiting(self, waits_for: str, until: datetime | None = None, limit: int = -1) -> list[Record]:
+        """The records that wait for ``work``, ``look`` or ``release`` since ``until`` or longer, longest first."""
+        until_ms = (1 << 62) if until is None else to_ms(until)
+        return self._records(
+            # The second term is the index's own condition, without which SQLite may not use it for a parameter.
+            " WHERE waits_for = ? AND waits_for <> 'nothing' AND waits_since_ms <= ? ORDER BY waits_since_ms LIMIT ?",
+            waits_for,
+            until_ms,
+            limit,
+        )
+
+    def owed(self, limit: int = -1) -> list[Record]:
+        """The records whose obligation is not met, earliest due first."""
+        return self._records(" WHERE due_ms IS NOT NULL AND met_ms IS NULL ORDER BY due_ms LIMIT ?", limit)
+
+    def session(self, session_id: str) -> Session | None:
+        """The session, or ``None`` if no fact ever named it."""
+        return next(iter(self._sessions(" WHERE id = ?", session_id)), None)
+
+    def open_sessions(self) -> list[Session]:
+        """The sessions that have not departed, oldest first."""
+        return self._sessions(" WHERE departed_ms IS NULL ORDER BY arrived_ms")
+
+    def sessions(self, *, recorder: str = "", limit: int = -1) -> list[Session]:
+        """Sessions (of this recorder), newest first."""
+        where, values = _where(recorder=recorder)
+        return self._sessions(f"{where} ORDER BY arrived_ms DESC, rowid DESC LIMIT ?", *values, limit)
+
+    def findings(self) -> list[OpenFinding]:
+        """The findings that still hold, oldest first."""
+        rows = self._rows("SELECT subject_kind, subject, seq, at_ms, doc FROM finding ORDER BY seq")
+        return [
+            OpenFinding(
+                subject_kind=kind, subject=subject, seq=seq, since=from_ms(at), finding=codec.load(Finding, doc)
+            )
+            for kind, subject, seq, at, doc in rows
+        ]
+
+    def counts(self, now: datetime) -> Counts:
+        """How many records there are of each sort, counted in the indexes alone."""
+        owed = "SELECT count(*) FROM record WHERE due_ms IS NOT NULL AND met_ms IS NULL"
+        return Counts(
+            by_state=tuple(self._rows("SELECT state, count(*) FROM record GROUP BY state")),
+            by_waiting=tuple(
+                self._rows("SELECT waits_for, count(*) FROM record WHERE waits_for <> 'nothing' GROUP BY waits_for")
+            ),
+            owed=self._rows(owed)[0][0],
+            late=self._rows(f"{owed} AND due_ms <= ?", to_ms(now))[0][0],
+        )
+
+    # --- proofs ------------------------------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> bytes:
+        """The root of the whole tree, from the stored hashes."""
+        return tree.root(self.size, self._fetch)
+
+    def inclusion(self, seq: int, size: int) -> tuple[bytes, ...]:
+        """The audit path of leaf ``seq`` in the tree of the first ``size`` leaves, as RFC 6962 writes it."""
+        return tree.inclusion(seq, size, self._fetch)
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the first ``new`` leaves begin with the first ``old``, as RFC 6962 writes it."""
+        return tree.consistency(old, new, self._fetch)
+
+    def last_head(self) -> Head | None:
+        """The newest signed head; ``None`` only between founding and the first signature."""
+        try:
+            checkpoint = self._heads.last()
+        except sqlite3.Error as error:
+            raise sqlite_failed("read", error) from error
+        return None if checkpoint is None else self._head(checkpoint)
+
+    def heads(self, after: int = 0) -> list[Head]:
+        """The signed heads over more than ``after`` leaves, smallest first."""
+        try:
+            return [self._head(checkpoint) for checkpoint in self._heads.after(after)]
+        except sqlite3.Error as error:
+            raise sqlite_failed("read", error) from error
+
+    def must_extend(self, old: Checkpoint) -> None:
+        """``LedgerBroken`` unless this ledger holds every leaf under ``old`` and only adds to them.
+
+        ``old`` is a checkpoint this station signed: the newest of its own, or one that came back from a witness.
+        """
+        size = self.size
+        if old.size > size:
+            what = (
+                f"A head over {old.size} leaves was signed, and there are {size}: an older copy was put in its place."
+            )
+            raise LedgerBroken("compare heads", what, AUDIT)
+        root = tree.root(size, self._fetch)  # of this size, whatever another process has added by now
+        path = self.consistency(old.size, size) if old.size else ()
+        if old.size and not tree.verify_consistency(old.size, size, path, old.root, root):
+            what = (
+                f"The first {old.size} leaves are not those of the head that was signed over them: the ledger forked."
+            )
+            raise LedgerBroken("compare heads", what, AUDIT)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _head(self, checkpoint: Checkpoint) -> Head:
+        rows = self._rows("SELECT t FROM leaf WHERE seq = ?", checkpoint.size - 1)
+        if not rows:
+            self.must_extend(checkpoint)  # says why: the leaf it ends with is not there
+        return Head(t=rows[0][0], checkpoint=checkpoint)
+
+    def _fetch(self, level: int, last: int) -> bytes:
+        start = 1 + level * tree.HASH_SIZE
+        rows = self._rows("SELECT substr(nodes, ?, ?) FROM leaf WHERE seq = ?", start, tree.HASH_SIZE, last)
+        if not rows or len(rows[0][0]) != tree.HASH_SIZE:
+            raise LedgerBroken("read", f"The tree hash of level {level} at leaf {last} is missing.", AUDIT)
+        return bytes(rows[0][0])
+
+    def _records(self, clauses: str, *values: object) -> list[Record]:
+        sql = f"SELECT doc FROM record{clauses}"  # noqa: S608 - clauses are constants
+        return [codec.load(Record, doc) for (doc,) in self._rows(sql, *values)]
+
+    def _sessions(self, clauses: str, *values: object) -> list[Session]:
+        sql = f"SELECT doc FROM session{clauses}"  # noqa: S608 - clauses are constants
+        return [codec.load(Session, doc) for (doc,) in self._rows(sql, *values)]
+
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            with closing(self._db.cursor()) as cursor:
+                return cursor.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise sqlite_failed("read", error) from error
+
+
+def open_read_only(directory: Path) -> Reader:
+    """The ledger in ``directory``, for looking only; ``Misused`` if there is none."""
+    db, heads = schema.open_both(directory, schema.connect_read_only)
+    with ExitStack() as stack:
+        stack.enter_context(closing(db))
+        stack.enter_context(closing(heads))
+        reader = Reader(db, heads)
+        stack.pop_all()
+    return reader
+
+
+def sqlite_failed(op: str, error: sqlite3.Error) -> LedgerBroken:
+    """SQLite could not read or write: what the program says of it."""
+    return LedgerBroken(op, f"SQLite failed: {error}.", f"Look at the disk and its free space. {AUDIT}")
+
+
+def _entries(rows: Sequence[tuple[Any, ...]]) -> Iterator[Entry]:
+    return (codec.decode(body).entry for (body,) in rows)
+
+
+def _where(**named: str) -> tuple[str, list[str]]:
+    """A WHERE clause of the columns that are named, in the order of writing; columns are constants of this file."""
+    chosen = {column: value for column, value in named.items() if value}
+    if not chosen:
+        return "", []
+    return " WHERE " + " AND ".join(f"{column} = ?" for column in chosen), list(chosen.values())

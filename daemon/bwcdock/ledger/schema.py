@@ -1,0 +1,237 @@
+"""The two SQLite files of a ledger: their tables, and how they are opened.
+
+``ledger.db`` holds the leaves and the cache tables of their fold, so that both change in one transaction.
+``heads.db`` holds every signed head. It is a file of its own, so that an older backup of the ledger put back in its
+place meets a head it does not reach, and cannot make the station sign a second history.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from bwcdock.errors import LedgerBroken, Misused
+
+LEDGER_FILE = "ledger.db"
+HEADS_FILE = "heads.db"
+
+APPLICATION_ID = 0x62776364
+"""``bwcd``: what `file` and other tools know these databases by."""
+
+SCHEMA_VERSION = 1
+
+AUDIT = "Run `bwcdock audit`; do not delete anything."
+"""The remedy for whatever only a proof can explain."""
+
+# Subjects are NULL where a fact has none, so that the partial indexes hold only what is looked for. `nodes` are the
+# hashes of the perfect subtrees this leaf completes (tree.py); it stands before `body` so that reading it does not
+# touch the overflow pages of a long leaf. The insert trigger stops gaps, and stops INSERT OR REPLACE from removing a
+# row without firing the delete trigger; it also stops a second writer whose tree in memory is out of date.
+LEAVES = """
+CREATE TABLE leaf (
+    seq INTEGER PRIMARY KEY,
+    t INTEGER NOT NULL,
+    ev TEXT NOT NULL,
+    record TEXT,
+    session TEXT,
+    recorder TEXT,
+    nodes BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX leaf_ev ON leaf (ev);
+CREATE INDEX leaf_record ON leaf (record) WHERE record IS NOT NULL;
+CREATE INDEX leaf_session ON leaf (session) WHERE session IS NOT NULL;
+CREATE INDEX leaf_recorder ON leaf (recorder) WHERE recorder IS NOT NULL;
+CREATE TRIGGER leaf_appends BEFORE INSERT ON leaf
+    WHEN NEW.seq IS NOT (SELECT coalesce(max(seq) + 1, 0) FROM leaf)
+    BEGIN SELECT RAISE(ABORT, 'a leaf is only ever added at the end'); END;
+CREATE TRIGGER leaf_stays BEFORE DELETE ON leaf BEGIN SELECT RAISE(ABORT, 'a leaf is never removed'); END;
+CREATE TRIGGER leaf_stands BEFORE UPDATE ON leaf BEGIN SELECT RAISE(ABORT, 'a leaf is never changed'); END;
+"""
+
+CACHE = """
+CREATE TABLE record (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    recorder TEXT NOT NULL,
+    session TEXT NOT NULL,
+    path TEXT NOT NULL,
+    waits_for TEXT NOT NULL,
+    waits_since_ms INTEGER NOT NULL,
+    due_ms INTEGER,
+    met_ms INTEGER,
+    doc TEXT NOT NULL
+) STRICT;
+CREATE INDEX record_state ON record (state);
+CREATE INDEX record_recorder ON record (recorder, path);
+CREATE INDEX record_session ON record (session);
+CREATE INDEX record_waits ON record (waits_for, waits_since_ms) WHERE waits_for <> 'nothing';
+CREATE INDEX record_owed ON record (due_ms) WHERE due_ms IS NOT NULL AND met_ms IS NULL;
+CREATE TABLE session (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    recorder TEXT NOT NULL,
+    port TEXT NOT NULL,
+    arrived_ms INTEGER NOT NULL,
+    departed_ms INTEGER,
+    doc TEXT NOT NULL
+) STRICT;
+CREATE INDEX session_docked ON session (arrived_ms) WHERE departed_ms IS NULL;
+CREATE INDEX session_recorder ON session (recorder, arrived_ms);
+CREATE TABLE finding (
+    subject_kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    code TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    PRIMARY KEY (subject_kind, subject, code)
+) STRICT, WITHOUT ROWID;
+"""
+
+# A head has no time of its own: its time is that of its last leaf, which the root proves.
+HEADS = """
+CREATE TABLE head (
+    size INTEGER PRIMARY KEY,
+    root BLOB NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER head_grows BEFORE INSERT ON head
+    WHEN NEW.size <= (SELECT max(size) FROM head)
+    BEGIN SELECT RAISE(ABORT, 'a head is never signed backwards'); END;
+CREATE TRIGGER head_stays BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'a head is never removed'); END;
+CREATE TRIGGER head_stands BEFORE UPDATE ON head BEGIN SELECT RAISE(ABORT, 'a head is never changed'); END;
+"""
+
+TABLES = {LEDGER_FILE: LEAVES + CACHE, HEADS_FILE: HEADS}
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The one writing connection of this file, made if missing: WAL, every commit synced, no checkpoint but our own."""
+    # Threads take turns with it; whoever shares it among them sees to that.
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    path.chmod(0o600)  # before the first page is written: the -wal and -shm files take their mode from it
+    with _closed_if_it_fails(db):
+        # The row must be fetched: an error while switching is otherwise swallowed, and another journal is in use.
+        mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            hint = "Put it on a local ext4, xfs or btrfs."
+            raise LedgerBroken("open", f"{path.name} has the journal {mode}, not WAL.", hint)
+        # EXTRA costs nothing more than FULL in WAL, and is right in the journal SQLite would fall back to.
+        for pragma in ("synchronous = EXTRA", "foreign_keys = ON", "wal_autocheckpoint = 0", "trusted_schema = OFF"):
+            db.execute(f"PRAGMA {pragma}").fetchall()
+    return db
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, beside the writing one of another process."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    with _closed_if_it_fails(db):
+        db.execute("PRAGMA query_only = ON")
+    return db
+
+
+@contextmanager
+def _closed_if_it_fails(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
+
+
+def open_both(
+    directory: Path, connecting: Callable[[Path], sqlite3.Connection]
+) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """The ledger's connection and the heads' connection, which the caller closes.
+
+    ``Misused`` if there is no ledger, ``LedgerBroken`` if one of the files is gone or is no database.
+    """
+    paths = directory / LEDGER_FILE, directory / HEADS_FILE
+    there = [path.is_file() for path in paths]
+    if not any(there):
+        raise _missing(directory)
+    if not all(there):
+        what = f"{paths[there.index(False)]} is missing."
+        raise LedgerBroken("open", what, "Bring it back; if `bwcdock init` was interrupted here, repeat that.")
+    with ExitStack() as stack:
+        try:
+            db, heads = [stack.enter_context(closing(connecting(path))) for path in paths]
+            if is_empty(db):
+                raise _missing(directory)
+            if is_empty(heads):
+                raise LedgerBroken("open", f"{paths[1]} is empty: the signed heads are gone.", AUDIT)
+        except sqlite3.Error as error:
+            hint = "Look at the disk, and at who may read the files."
+            raise LedgerBroken("open", f"{directory} holds no readable ledger: {error}.", hint) from error
+        stack.pop_all()
+    return db, heads
+
+
+def _missing(directory: Path) -> Misused:
+    hint = "Found one with `bwcdock init`, or mend the path in the settings."
+    return Misused("open", f"There is no ledger in {directory}.", hint)
+
+
+def install(db: sqlite3.Connection, name: str) -> None:
+    """Lay the tables of file ``name`` into an empty database; the caller holds the transaction."""
+    for statement in _statements(TABLES[name]):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def is_empty(db: sqlite3.Connection) -> bool:
+    """Whether nothing was ever committed here."""
+    return not db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+
+
+def oddities(db: sqlite3.Connection, name: str) -> list[str]:
+    """How the database differs from what :func:`install` makes: a trigger taken away, a table added, and so on."""
+    expected = sqlite3.connect(":memory:")
+    try:
+        install(expected, name)
+        ours, theirs = _objects(expected), _objects(db)
+    finally:
+        expected.close()
+    changed = sorted(key for key in ours if ours[key] != theirs.get(key))
+    added = sorted(theirs.keys() - ours.keys())
+    return [f"{kind} {which} is not as it was made" for kind, which in changed] + [
+        f"{kind} {which} does not belong there" for kind, which in added
+    ]
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; takes the write lock at once, so that what is read inside is what is written upon."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _objects(db: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    found = {
+        (str(kind), str(name)): str(sql)
+        for kind, name, sql in db.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+        )
+    }
+    for pragma in ("application_id", "user_version"):
+        found["the number", pragma] = str(db.execute(f"PRAGMA {pragma}").fetchone()[0])
+    return found
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements one by one: ``executescript`` would commit first, and the tables must come with the first leaf."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement.strip().removesuffix(";")
+            statement = ""
