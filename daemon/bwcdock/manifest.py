@@ -1,0 +1,236 @@
+"""The signed papers that lie beside the recordings: the manifest of one, and the receipt (移交回执) of a session.
+
+A signed document is canonical JSON (RFC 8785), so it is one and the same bytes for everybody::
+
+    {"payload": {...}, "signature": {"alg": "ed25519", "key": "origin+hex key id", "sig": base64}}
+
+The signature (Ed25519, RFC 8032) is over the RFC 8785 bytes of the payload alone. Those never contain a line break and
+a checkpoint's text always does, so the one key that signs both can never have one taken for the other.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bwcdock.core.facts import Claim, Corrected, Drift, Finding, Identity, MediaFacts, Obligation
+from bwcdock.errors import Untrue
+from bwcdock.ledger.checkpoint import Verifier
+
+MAX_DOCUMENT = 16 << 20
+"""Bytes of a signed document that are looked at: a receipt of 30,000 recordings has 12 MiB, a manifest 10 KiB."""
+
+M = TypeVar("M", bound=BaseModel)
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Blake3 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(ge=0)]
+
+
+class DocumentSigner(Protocol):
+    """The station's key, as far as a document needs it."""
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public half."""
+        ...
+
+    def sign_document(self, data: bytes) -> bytes:
+        """The Ed25519 signature (64 bytes) over ``data``."""
+        ...
+
+
+class _Paper(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Position(_Paper):
+    """Where the record's sealed fact stands in the ledger, with the proof; verified as RFC 6962 section 2.1.1 says.
+
+    ``leaf`` is the leaf itself, ``path`` the inclusion proof of leaf ``seq`` (each 32 bytes), both base64;
+    ``checkpoint`` the signed note whose tree the proof leads to.
+    """
+
+    origin: str
+    seq: Size
+    leaf: str
+    path: tuple[str, ...]
+    checkpoint: str
+
+
+class Manifest(_Paper):
+    """All that central storage must know of one recording without any database.
+
+    ``path`` is the escaped path on the recorder and ``name_hex`` the raw bytes of its last component in hex where the
+    escaped text is not that name itself (else empty). ``claim`` is what the recorder's clock said, ``corrected`` what
+    the station makes of it with ``drift``; ``station_clock`` is the kernel's word on the station's own clock.
+    ``officer``, ``unit`` are whose it is by the issue register, not what the recorder says. ``verdict`` is how the
+    obligation stood when this was written (``at``). Sizes in bytes, times UTC.
+    """
+
+    schema_id: Literal["bwcdock.manifest"] = "bwcdock.manifest"
+    version: Literal[1] = 1
+    record: str
+    recorder: Identity
+    driver: str
+    path: str
+    name_hex: str = ""
+    size: Size
+    sha256: Sha256
+    blake3: Blake3
+    claim: Claim
+    corrected: Corrected
+    drift: Drift | None = None
+    station_clock: str
+    media: MediaFacts
+    officer: str = ""
+    unit: str = ""
+    markers: tuple[str, ...] = ()
+    obligation: Obligation
+    verdict: str
+    sessions: tuple[str, ...]
+    position: Position
+    station_version: str
+    at: AwareDatetime
+
+
+class ReceiptLine(_Paper):
+    """One recording on a receipt. ``sha256`` is empty, and no article speaks, where nothing could be proven."""
+
+    record: str
+    path: str
+    size: Size
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    state: str
+    due: AwareDatetime | None = None
+    article: str = ""
+    verdict: str = ""
+
+
+class Receipt(_Paper):
+    """移交回执: what was handed over in these sessions, for the officer to keep.
+
+    ``digest`` is :func:`hash_of_hashes` of the lines, ``count`` and ``size`` their number and bytes: a receipt that
+    does not add up is not read.
+    """
+
+    schema_id: Literal["bwcdock.receipt"] = "bwcdock.receipt"
+    version: Literal[1] = 1
+    station: str
+    origin: str
+    sessions: tuple[str, ...]
+    recorder: Identity
+    officer: str = ""
+    count: Size
+    size: Size
+    lines: tuple[ReceiptLine, ...]
+    digest: Sha256
+    findings: tuple[Finding, ...] = ()
+    at: AwareDatetime
+    station_version: str
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "Receipt":
+        told = (self.count, self.size, self.digest)
+        if told != (len(self.lines), sum(line.size for line in self.lines), hash_of_hashes(self.lines)):
+            raise ValueError("count, size or digest is not that of the lines")
+        return self
+
+
+def receipt(
+    lines: Sequence[ReceiptLine],
+    *,
+    station: str,
+    origin: str,
+    sessions: Sequence[str],
+    recorder: Identity,
+    officer: str,
+    findings: Sequence[Finding],
+    at: datetime,
+    station_version: str,
+) -> Receipt:
+    """A receipt over ``lines``, in the order of their record ids, with the sums made here."""
+    ordered = tuple(sorted(lines, key=lambda line: line.record))
+    return Receipt(
+        station=station,
+        origin=origin,
+        sessions=tuple(sessions),
+        recorder=recorder,
+        officer=officer,
+        count=len(ordered),
+        size=sum(line.size for line in ordered),
+        lines=ordered,
+        digest=hash_of_hashes(ordered),
+        findings=tuple(findings),
+        at=at,
+        station_version=station_version,
+    )
+
+
+def hash_of_hashes(lines: Sequence[ReceiptLine]) -> str:
+    """SHA-256, lower-case hex, over one text line ``record size sha256`` for each, in the order given.
+
+    So that an officer's one short number stands for every byte he handed over; ``-`` where there is no digest.
+    """
+    told = "".join(f"{line.record} {line.size} {line.sha256 or '-'}\n" for line in lines)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def sign(document: BaseModel, signer: DocumentSigner) -> bytes:
+    """``document`` as a signed document."""
+    payload = document.model_dump(mode="json")
+    signature = signer.sign_document(rfc8785.dumps(payload))
+    text = base64.b64encode(signature).decode()
+    key = key_of(signer.verifier)
+    return rfc8785.dumps({"payload": payload, "signature": {"alg": "ed25519", "key": key, "sig": text}})
+
+
+def open_signed(data: bytes, model: type[M], verifier: Verifier) -> M:
+    """The ``model`` in ``data``, signed by exactly this key; else :class:`~bwcdock.errors.Untrue`."""
+    try:
+        document = _parsed(data)
+        payload, signature = document["payload"], document["signature"]
+        if document.keys() != {"payload", "signature"} or signature.keys() != {"alg", "key", "sig"}:
+            raise ValueError("it is no signed document")
+        if signature["alg"] != "ed25519" or signature["key"] != key_of(verifier):
+            raise ValueError(f"it is signed by {signature['key']!r}, not by {key_of(verifier)}")
+        _public(verifier).verify(base64.b64decode(signature["sig"], validate=True), rfc8785.dumps(payload))
+        return model.model_validate_json(json.dumps(payload))
+    except InvalidSignature as error:
+        raise _untrue(model, "the signature is wrong") from error
+    except ValidationError as error:
+        raise _untrue(model, f"it does not say what it should ({error.errors()[0]['msg']})") from error
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
+        raise _untrue(model, str(error) or "it is no signed document") from error
+
+
+def key_of(verifier: Verifier) -> str:
+    """The name of a key in a document: the first two parts of its C2SP text, ``origin+hex key id``."""
+    return "+".join(verifier.vkey.split("+", 2)[:2])
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    if len(data) > MAX_DOCUMENT:
+        raise ValueError(f"it has {len(data)} bytes")
+    document = json.loads(data.decode())
+    # Another spelling of the same JSON (a name twice, loose white space) would be other bytes with a good signature.
+    if not isinstance(document, dict) or rfc8785.dumps(document) != data:
+        raise ValueError("it is no canonical JSON")
+    return document
+
+
+def _public(verifier: Verifier) -> Ed25519PublicKey:
+    """The key in the C2SP text: after the second '+', base64 of one type byte and 32 bytes (base64 may hold '+')."""
+    return Ed25519PublicKey.from_public_bytes(base64.b64decode(verifier.vkey.split("+", 2)[2])[1:])
+
+
+def _untrue(model: type[BaseModel], why: str) -> Untrue:
+    what = f"A {model.__name__.lower()} does not hold: {why}."
+    return Untrue("check document", what, "Compare it with the station's ledger; it may have been changed.")

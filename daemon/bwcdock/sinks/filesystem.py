@@ -1,0 +1,343 @@
+"""Central storage in a folder: a NAS share, the platform server's export, or a second disk."""
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from blake3 import blake3
+
+from bwcdock import durable
+from bwcdock.calls import SYSTEM, System
+from bwcdock.core.facts import Digests
+from bwcdock.durable import PartFile
+from bwcdock.errors import Conflict, Misused, SpoolBroken, SpoolFull, Unreachable, Untrue
+from bwcdock.ports import Held
+from bwcdock.reading import BLOCK, Buffers, Reading, Whole, chunks, read_back
+
+MARKER = ".bwcdock-central"
+"""Names the volume. A NAS that is not mounted leaves an empty folder behind, and that one has no marker."""
+
+INCOMING = ".incoming"
+"""Where content grows until it is complete; on the same volume, so that publishing is one new name."""
+
+MAX_KEY = 1024
+"""Bytes of a key, as in S3, so that every key fits every kind of sink."""
+
+MAX_NOTE = 16 << 20
+"""Bytes of a small document: a receipt of 30,000 recordings has 12 MiB."""
+
+MAX_COMPONENT = 255
+"""Bytes of one component: what the common file systems allow."""
+
+_FOLDER_MODE = 0o750
+_FILE_MODE = 0o440
+_KNOWN_FOLDERS = 4096  # folders whose own name is known to be synced; beyond this they are synced once more
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_HINTS = {
+    errno.ENOSPC: "Make room in central storage; the recordings wait in the spool.",
+    errno.EDQUOT: "Raise the quota of the station's account in central storage.",
+    errno.EROFS: "Central storage is mounted read-only: check its disks and mount it read-write.",
+    errno.EACCES: "Give the station's account the right to create files and folders there.",
+    errno.EPERM: "Give the station's account the right to create files and folders there.",
+    errno.EIO: "Check the disks of central storage and the network to it.",
+    errno.ESTALE: "The export was changed under the mount: unmount it and mount it again.",
+    errno.ENOENT: "Mount central storage, or correct the sink's root in the settings.",
+    errno.ENOTCONN: "Mount central storage again.",
+    errno.ETIMEDOUT: "Check the network to central storage.",
+    errno.EHOSTDOWN: "Check the network to central storage.",
+}
+
+
+def check_key(key: str) -> tuple[str, ...]:
+    """The components of a key; ``Misused`` where it could mean another place or a file of the sink's own.
+
+    A key is relative and '/'-separated. No component is empty, ``.`` or ``..``, has a control character or more than
+    255 bytes, or begins with a dot: dotted names are the sink's own.
+    """
+    parts = tuple(key.split("/"))
+    problem = ""
+    try:
+        if len(key.encode()) > MAX_KEY or any(len(p.encode()) > MAX_COMPONENT for p in parts):
+            problem = "is too long"
+    except UnicodeEncodeError:
+        problem = "is no text"
+    if any(not p or p.startswith(".") for p in parts):
+        problem = "has an empty or dotted component"
+    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in key):
+        problem = "has a control character"
+    if problem:
+        raise Misused("check key", f"The key {key!r} {problem}.", "Correct the sink's layout in the settings.")
+    return parts
+
+
+class FilesystemSink:
+    """A sink in the folder ``root``, which is never created by us and must carry our marker (:meth:`initialise`).
+
+    ``identity`` is the id that marker must hold; empty accepts any. ``pace`` is called with the size of every chunk
+    read or written, for throttling. A folder has no retention lock: ``keep_until`` is in the manifest, and holding
+    to it is the storage's own business (snapshots the station's account cannot delete).
+
+    Beside the errors of the contract: :class:`~bwcdock.errors.Untrue` where the source cannot be read or is not what it
+    was sealed as; nothing is published then.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        *,
+        identity: str = "",
+        pace: Callable[[int], None] = lambda _: None,
+        system: System = SYSTEM,
+    ) -> None:
+        self.name = name
+        self._root = root
+        self._identity = identity
+        self._pace = pace
+        self._system = system
+        self._synced: set[tuple[int, int]] = set()
+
+    def initialise(self) -> str:
+        """Mark the folder as central storage and return its id; one marked before (by another station) keeps it."""
+        with self._told("initialise"), self._opened(os.open(self._root, _DIRECTORY & ~os.O_NOFOLLOW)) as root:
+            durable.make_dirs(_at(root, INCOMING), mode=_FOLDER_MODE, system=self._system)
+            with suppress(FileExistsError):
+                data = f"{secrets.token_hex(16)}\n".encode()
+                durable.write_small(_at(root, MARKER), data, mode=0o444, system=self._system)
+            return _at(root, MARKER).read_text(errors="replace").strip()
+
+    # --- the contract -------------------------------------------------------------------------------------------------
+
+    def stat(self, key: str) -> Held | None:
+        """See :class:`bwcdock.ports.Sink`: both digests, read past the page cache where the volume allows it."""
+        parts = check_key(key)
+        with self._told("stat", key), self._central() as root:
+            try:
+                with self._folder(root, parts) as (folder, name):
+                    found = read_back(_at(folder, name), sha256=True, pace=self._pace, system=self._system)
+            except FileNotFoundError:
+                return None
+            digests = Digests(sha256=found.sha256, blake3=found.blake3)
+            return Held(size=found.size, digests=digests, readback=found.how)
+
+    def put(self, key: str, source: Path, digests: Digests, keep_until: datetime | None) -> None:  # noqa: ARG002
+        """See :class:`bwcdock.ports.Sink`.
+
+        The content grows in ``.incoming`` under a name made of key and digest. If it dies there, the next call
+        compares what has arrived with the source, chunk by chunk, and goes on behind the last one that agrees.
+        """
+        self._store(key, digests.blake3, lambda part: self._copy(source, part, digests))
+
+    def note(self, key: str, data: bytes) -> None:
+        """See :class:`bwcdock.ports.Sink`."""
+
+        def write(part: PartFile) -> None:
+            part.truncate(0)
+            part.write_at(memoryview(data), 0)
+
+        self._store(key, blake3(data).hexdigest(), write)
+
+    def recall(self, key: str) -> bytes | None:
+        """See :class:`bwcdock.ports.Sink`: read through the page cache, for nothing is proven by it."""
+        parts = check_key(key)
+        with self._told("recall", key), self._central() as root:
+            try:
+                with self._folder(root, parts) as (folder, name), Whole(_at(folder, name)) as whole:
+                    data = whole.read(0, MAX_NOTE + 1)
+            except FileNotFoundError:
+                return None
+        if len(data) > MAX_NOTE:
+            what = f"{self.name} holds something too large to be a document under {key}."
+            raise Conflict("recall", what, "Find out who put it there.", key)
+        return data
+
+    def newest(self, prefix: str, suffix: str) -> str | None:
+        """See :class:`bwcdock.ports.Sink`. What is no good key (a foreign name, a dotted one) is passed over."""
+        parts = check_key(prefix)
+        with self._told("newest", prefix), self._central() as root:
+            try:
+                with self._folder(root, (*parts, "")) as (folder, _):
+                    names = [name for name in os.listdir(folder) if name.endswith(suffix) and not name.startswith(".")]
+            except FileNotFoundError:
+                return None
+        plain = [name for name in names if name.isprintable()]
+        return f"{prefix}/{max(plain)}" if plain else None
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _store(self, key: str, digest: str, fill: Callable[[PartFile], None]) -> None:
+        parts = check_key(key)
+        with (
+            self._told("put", key),
+            self._central() as root,
+            self._folder(root, parts, create=True) as (folder, name),
+            self._opened(os.open(INCOMING, _DIRECTORY, dir_fd=root)) as incoming,
+        ):
+            final = _at(folder, name)
+            part = _at(incoming, f"{hashlib.sha256(key.encode()).hexdigest()[:32]}-{digest[:32]}.part")
+            if os.path.lexists(final):
+                self._agrees(final, key, digest)
+                durable.fsync_dir(_at(folder), system=self._system)  # it may have died between the name and this
+            else:
+                self._arrive(part, key, digest, fill)
+                try:
+                    durable.publish(part, final, mode=_FILE_MODE, system=self._system)
+                except FileExistsError:
+                    self._agrees(final, key, digest)
+            durable.discard(part, system=self._system)
+
+    def _arrive(self, part: Path, key: str, digest: str, fill: Callable[[PartFile], None]) -> None:
+        """Have all the bytes in ``part``, synced and read back; what is not right gets no name.
+
+        There is no delete here: a bad object would hold its key for ever.
+        """
+        with PartFile(part, system=self._system) as opened:
+            fill(opened)
+            opened.sync()
+        if read_back(part, pace=self._pace, system=self._system).blake3 != digest:
+            durable.discard(part, system=self._system)
+            what = f"{self.name} gave back other bytes for {key} than were written."
+            raise Unreachable("put", what, "Check its disks and memory; it is sent again.", self.name)
+
+    def _agrees(self, final: Path, key: str, digest: str) -> None:
+        if read_back(final, pace=self._pace, system=self._system).blake3 != digest:
+            what = f"{self.name} holds other bytes under {key}."
+            hint = "Nothing was overwritten. Find out who wrote it; bwcdock audit compares both."
+            raise Conflict("put", what, hint, key)
+
+    def _copy(self, source: Path, part: PartFile, digests: Digests) -> None:
+        told = blake3()
+        offset = 0
+        part.truncate(part.length // BLOCK * BLOCK)
+        with suppress(FileNotFoundError):  # told below
+            part.preallocate(source.stat().st_size)
+        try:
+            with Buffers(count=1).lend() as mine:
+                for chunk in _chunks_of(source):
+                    told.update(chunk)
+                    if not self._arrived(part, offset, chunk, mine):
+                        part.truncate(offset)
+                        part.write_at(chunk, offset)
+                        self._pace(len(chunk))
+                    offset += len(chunk)
+        except _SourceError as error:
+            what = f"The spool copy of {source.name} cannot be read: {error}."
+            raise Untrue("put", what, "Check the spool's disk; the copy is verified and fetched again.") from error
+        part.truncate(offset)
+        if told.hexdigest() != digests.blake3:
+            self._forget(part)
+            what = f"The spool copy {source.name} is no longer what was sealed."
+            raise Untrue("put", what, "Nothing was published. Check the spool's disk; the copy is verified.")
+
+    def _arrived(self, part: PartFile, offset: int, chunk: memoryview, mine: memoryview) -> bool:
+        """Whether the partial file has exactly this chunk here already; ``mine`` is a buffer to read it into."""
+        if offset + len(chunk) > part.length:
+            return False
+        with Reading(part.fileno(), system=self._system) as reading:
+            got = min(reading.fill(mine[: -(-len(chunk) // BLOCK) * BLOCK], offset), len(chunk))
+        return blake3(mine[:got]).digest() == blake3(chunk).digest()
+
+    def _forget(self, part: PartFile) -> None:
+        part.close()
+        durable.discard(part.path, system=self._system)
+
+    @contextmanager
+    def _central(self) -> Iterator[int]:
+        """The root, held open and proven to be the volume it was: everything below is reached through it."""
+        with self._opened(os.open(self._root, _DIRECTORY & ~os.O_NOFOLLOW)) as root:
+            try:
+                marker = _at(root, MARKER).read_text(errors="replace").strip()
+            except FileNotFoundError:
+                marker = ""
+            if not marker or self._identity not in {"", marker}:
+                what = f"{self._root} is not the central storage it was." if marker else f"{self._root} has no marker."
+                raise Unreachable(
+                    "open central storage", what, "Mount it, or run bwcdock init for a new one.", self.name
+                )
+            yield root
+
+    @contextmanager
+    def _folder(self, root: int, parts: tuple[str, ...], *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """The folder of a key, reached step by step without following any link, and the last component."""
+        fd = os.dup(root)
+        try:
+            for component in parts[:-1]:
+                inner = self._step(fd, component, create=create)
+                os.close(fd)
+                fd = inner
+            yield fd, parts[-1]
+        finally:
+            os.close(fd)
+
+    def _step(self, fd: int, component: str, *, create: bool) -> int:
+        try:
+            inner = os.open(component, _DIRECTORY, dir_fd=fd)
+        except FileNotFoundError:
+            if not create:
+                raise
+            durable.make_dirs(_at(fd, component), mode=_FOLDER_MODE, system=self._system)
+            inner = os.open(component, _DIRECTORY, dir_fd=fd)
+        try:
+            self._sync_step(fd, inner, create=create)
+        except BaseException:
+            os.close(inner)
+            raise
+        return inner
+
+    def _sync_step(self, fd: int, inner: int, *, create: bool) -> None:
+        """Whoever made this folder may have died before its name was synced; once for every folder and run."""
+        status = os.fstat(inner)
+        identity = (status.st_dev, status.st_ino)
+        if create and identity not in self._synced:
+            durable.fsync_dir(_at(fd), system=self._system)
+            if len(self._synced) >= _KNOWN_FOLDERS:
+                self._synced.clear()
+            self._synced.add(identity)
+
+    @contextmanager
+    def _opened(self, fd: int) -> Iterator[int]:
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def _told(self, op: str, key: str = "") -> Iterator[None]:
+        """Everything the volume says, in the words of the contract."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.EISDIR} and key:
+                what = f"Something that is not ours lies on the way to {key}: {error.strerror}."
+                raise Conflict(op, what, "Find out who put it there; nothing was written.", key) from error
+            hint = _HINTS.get(error.errno or 0, "Check central storage and the network to it.")
+            raise Unreachable(op, f"{self.name} cannot be used: {error.strerror or error}.", hint, self.name) from error
+        except Misused as error:
+            raise Unreachable(op, f"{self.name} is busy: {error.what}", "It is tried again.", self.name) from error
+        except SpoolFull as error:
+            raise Unreachable(op, f"{self.name} is full.", _HINTS[errno.ENOSPC], self.name) from error
+        except SpoolBroken as error:
+            raise Unreachable(op, f"{self.name} failed: {error.what}", _HINTS[errno.EIO], self.name) from error
+
+
+class _SourceError(Exception):
+    """The spool copy, not central storage, failed."""
+
+
+def _chunks_of(source: Path) -> Iterator[memoryview]:
+    try:
+        with Reading(source) as reading:
+            yield from chunks(reading, Buffers(count=1))
+    except OSError as error:
+        raise _SourceError(error.strerror or str(error)) from error
+
+
+def _at(folder: int, *names: str) -> Path:
+    """A path below an open folder that stays below it whatever is renamed or mounted meanwhile."""
+    return Path("/proc/self/fd", str(folder), *names)

@@ -1,0 +1,133 @@
+"""A central storage in memory that keeps state, fails to a table, and can lie."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from blake3 import blake3
+
+from bwcdock.core.facts import Digests
+from bwcdock.errors import Conflict, Unreachable, Untrue
+from bwcdock.ports import Held
+from bwcdock.reading import read_back
+from bwcdock.sinks.filesystem import MAX_NOTE, check_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkFault:
+    """At the ``nth`` call of ``op`` (from 1): fail ``before`` or ``after`` the effect, or ``lie``.
+
+    A lying ``put`` or ``note`` says that all is well and keeps other bytes (one bit turned); a lying ``stat`` says that
+    nothing is there. ``cut`` (``put`` only) fails when ``at`` bytes have arrived; they stay for the next try.
+    """
+
+    op: Literal["stat", "put", "note"]
+    nth: int
+    how: Literal["before", "after", "lie", "cut"]
+    at: int = 0
+
+
+class MemorySink:
+    """A sink in memory. ``objects`` is what is published, ``arrived`` what a cut transfer left, ``calls`` every call.
+
+    ``down`` makes every call fail as unreachable for as long as it is set: the NAS is gone.
+    """
+
+    def __init__(self, name: str = "central", faults: Iterable[SinkFault] = ()) -> None:
+        self.name = name
+        self.objects: dict[str, bytes] = {}
+        self.kept_until: dict[str, datetime | None] = {}
+        self.arrived: dict[tuple[str, str], bytes] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.sent = 0
+        self.down = False
+        self._faults: dict[tuple[str, int], SinkFault] = {(f.op, f.nth): f for f in faults}
+
+    def stat(self, key: str) -> Held | None:
+        """See :class:`bwcdock.ports.Sink`."""
+        fault = self._begin("stat", key)
+        data = None if fault and fault.how == "lie" else self.objects.get(key)
+        self._end(fault)
+        if data is None:
+            return None
+        return Held(size=len(data), digests=digests_of(data), version=f"v-{blake3(data).hexdigest()[:8]}")
+
+    def put(self, key: str, source: Path, digests: Digests, keep_until: datetime | None) -> None:
+        """See :class:`bwcdock.ports.Sink`."""
+        fault = self._begin("put", key)
+        data = source.read_bytes()
+        if digests_of(data) != digests:
+            raise Untrue("put", f"{source.name} is not what was sealed.", "Verify the spool copy.")
+        if self._agrees(key, data):
+            return
+        arrived = self.arrived.get((key, digests.blake3), b"")
+        if fault and fault.how == "cut":
+            self.sent += max(0, fault.at - len(arrived))
+            self.arrived[key, digests.blake3] = data[: max(fault.at, len(arrived))]
+            raise Unreachable("put", f"{self.name} went away.", "It is tried again.", self.name)
+        self.sent += len(data) - len(arrived)
+        self.arrived.pop((key, digests.blake3), None)
+        self._keep(key, data, fault)
+        self.kept_until[key] = keep_until
+        self._end(fault)
+
+    def note(self, key: str, data: bytes) -> None:
+        """See :class:`bwcdock.ports.Sink`."""
+        fault = self._begin("note", key)
+        if not self._agrees(key, data):
+            self._keep(key, data, fault)
+        self._end(fault)
+
+    def recall(self, key: str) -> bytes | None:
+        """See :class:`bwcdock.ports.Sink`."""
+        self._begin("recall", key)
+        data = self.objects.get(key)
+        if data is not None and len(data) > MAX_NOTE:
+            raise Conflict("recall", f"{self.name} holds no document under {key}.", "Look at it.", key)
+        return data
+
+    def newest(self, prefix: str, suffix: str) -> str | None:
+        """See :class:`bwcdock.ports.Sink`."""
+        self._begin("newest", prefix)
+        here = [key for key in self.objects if key.rpartition("/")[0] == prefix and key.endswith(suffix)]
+        return max(here, default=None)
+
+    def rot(self, key: str, at: int = 0) -> None:
+        """Turn one bit of what lies under ``key``, as a disk does."""
+        self.objects[key] = _turned(self.objects[key], at)
+
+    def _begin(self, op: str, key: str) -> SinkFault | None:
+        check_key(key)
+        self.calls.append((op, key))
+        fault = self._faults.get((op, sum(1 for o, _ in self.calls if o == op)))
+        if self.down or (fault and fault.how == "before"):
+            raise Unreachable(op, f"{self.name} cannot be reached.", "Mount it.", self.name)
+        return fault
+
+    def _end(self, fault: SinkFault | None) -> None:
+        if fault and fault.how == "after":
+            raise Unreachable(fault.op, f"{self.name} did not answer.", "It is tried again.", self.name)
+
+    def _agrees(self, key: str, data: bytes) -> bool:
+        there = self.objects.get(key)
+        if there is not None and there != data:
+            raise Conflict("put", f"{self.name} holds other bytes under {key}.", "Look at it.", key)
+        return there is not None
+
+    def _keep(self, key: str, data: bytes, fault: SinkFault | None) -> None:
+        self.objects[key] = _turned(data, 0) if fault and fault.how == "lie" else data
+
+
+def digests_of(source: bytes | Path) -> Digests:
+    """Both digests of some bytes, or of a file."""
+    if isinstance(source, Path):
+        found = read_back(source, sha256=True)
+        return Digests(sha256=found.sha256, blake3=found.blake3)
+    return Digests(sha256=hashlib.sha256(source).hexdigest(), blake3=blake3(source).hexdigest())
+
+
+def _turned(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] if data else b"\x01"
