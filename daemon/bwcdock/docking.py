@@ -1,0 +1,118 @@
+"""One docked recorder: its lane, its driver, its buffers and its pulls in flight; gone as a whole when it goes."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from bwcdock.core.facts import Fact, Sighting
+from bwcdock.core.record import Record
+from bwcdock.errors import BwcdockError, Misbehaved, Unplugged
+from bwcdock.lanes import Lane
+from bwcdock.ports import Driver, Recorder
+from bwcdock.reading import Buffers
+from bwcdock.steps.bench import Bench
+from bwcdock.steps.dock import Docked, claimant, dock
+from bwcdock.steps.pull import Progress, Pull
+
+STALL_LOOKS = 8
+"""How often within its time limit a read is looked at: a hung one is given up at most an eighth too late."""
+
+LEAVE_S = 5.0
+"""How long a driver may take to let go. It is left alone after that: the lane's thread is a daemon."""
+
+
+class Docking:
+    """A recorder from plug to unplug. All methods belong to the event loop; all blocking work goes to the lane.
+
+    ``leaving`` is set while its pulls end; ``gone`` by the station, so that it is let go of once.
+    """
+
+    def __init__(self, bench: Bench, sighting: Sighting, session: str) -> None:
+        self.sighting = sighting
+        self.session = session
+        self.serial = ""
+        self.records: frozenset[str] = frozenset()
+        self.leaving = False
+        self.gone = False
+        self._bench = bench
+        self._lane = Lane(f"recorder {sighting.port}", depth=bench.settings.limits.lane_calls)
+        self._stack = ExitStack()
+        self._recorder: Recorder | None = None
+        self._pulls: dict[str, Pull] = {}
+        chosen = bench.settings.pull
+        self._buffers = Buffers(chosen.buffers, chosen.chunk)
+
+    @property
+    def moving(self) -> dict[str, Progress]:
+        """How far each pull in flight is, by record."""
+        return {rid: pull.progress for rid, pull in self._pulls.items()}
+
+    async def dock(self, drivers: Sequence[Driver]) -> Docked | None:
+        """Open, identify, check and list; ``None`` when no driver claims it."""
+        limits = self._bench.settings.pull
+        driver = await self._lane.call(claimant, drivers, self.sighting, timeout_s=limits.open_timeout_s)
+        if driver is None:
+            return None
+        self._recorder = await self._lane.call(self._open, driver, timeout_s=limits.open_timeout_s)
+        docked = await self._lane.call(
+            dock, self._bench, self.session, driver.name, self._recorder, self._buffers, timeout_s=limits.list_timeout_s
+        )
+        self.serial = docked.identity.serial
+        self.records = frozenset(docked.items)
+        return docked
+
+    def _open(self, driver: Driver) -> Recorder:
+        return self._stack.enter_context(driver.open(self.sighting))
+
+    async def pull(self, record: Record, house: Lane) -> tuple[Fact, ...]:
+        """Read one recording on the lane, finish it on ``house``; what it proved. Raises what reading raises."""
+        if self._recorder is None or self.leaving:
+            raise Unplugged("pull", "The recorder is leaving.", "It resumes at the next docking.")
+        chosen = self._bench.settings.pull
+        job = Pull(
+            record,
+            self.session,
+            self._recorder,
+            self._bench.spool,
+            self._buffers,
+            monotonic=self._bench.clock.monotonic,
+            retries=chosen.retries,
+            retry_wait_s=chosen.retry_wait_s,
+        )
+        self._pulls[record.id] = job
+        try:
+            try:
+                await self._unless_stalled(self._lane.submit(job.read), job)
+            except Exception:  # a recorder that hung or went away, or a bug of its driver
+                await house.submit(job.abandon)
+                raise
+            fact = await house.submit(job.finish)
+            if chosen.second_read:
+                await self._unless_stalled(self._lane.submit(job.read_again), job)
+            return (fact,)
+        finally:
+            self._pulls.pop(record.id, None)
+
+    async def _unless_stalled(self, reading: asyncio.Future[None], job: Pull) -> None:
+        limit_s = self._bench.settings.pull.call_timeout_s
+        while True:
+            await asyncio.wait({reading}, timeout=limit_s / STALL_LOOKS)
+            if reading.done():
+                return reading.result()
+            moved_at = job.progress.moved_at
+            if moved_at is not None and self._bench.clock.monotonic() - moved_at > limit_s:
+                self._lane.give_up("hung in a read")
+                what = f"It gave no byte for {limit_s:g} s."
+                raise Misbehaved("pull", what, "Take the recorder out and dock it again.")
+
+    async def leave(self) -> None:
+        """Stop the pulls, close the driver, end the lane; however badly the recorder behaves, within a few seconds."""
+        self.leaving = True
+        for pull in list(self._pulls.values()):
+            pull.cancel()
+        try:
+            await self._lane.call(self._stack.close, timeout_s=LEAVE_S)
+        except BwcdockError:
+            pass  # stuck before, or now: its thread is left behind, and nothing waits for it
+        finally:
+            self._lane.close()

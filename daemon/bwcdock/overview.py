@@ -1,0 +1,151 @@
+"""What commands and pages ask about a station: its view, made by anybody beside it from the ledger and the disk."""
+
+import fcntl
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from bwcdock.core.facts import Finding
+from bwcdock.core.record import Record, State
+from bwcdock.core.session import Session
+from bwcdock.core.view import (
+    FindingView,
+    LedgerView,
+    LiveView,
+    RecordView,
+    SessionView,
+    SpoolView,
+    StatusView,
+    finding_view,
+    record_view,
+    session_view,
+)
+from bwcdock.ledger import OpenFinding, Reader
+from bwcdock.ledger.codec import from_ms
+from bwcdock.lock import LOCK_NAME
+from bwcdock.settings import Settings
+
+LIVE_NAME = "live.json"
+"""In the run directory: what moves at this moment. Published by whoever works on the station; never evidence."""
+
+LIVE = TypeAdapter(LiveView)
+
+FRESH_S = 5.0
+"""A snapshot that is older tells of a station that is busy elsewhere; it is published every second."""
+
+OWES = 100
+"""How many owing recordings a status names; the count is always whole, and `bwcdock records` has them all."""
+
+SESSIONS = 40
+"""How many of the newest dockings a status shows: a day of a large dock."""
+
+FINDINGS = 200
+"""How many open findings a status shows, the newest."""
+
+
+def records(settings: Settings, ledger: Reader, chosen: Iterable[Record], now: datetime) -> list[RecordView]:
+    """These recordings for people, each with the findings that still hold about it."""
+    about: dict[str, list[Finding]] = defaultdict(list)
+    for told in ledger.findings():
+        if told.subject_kind == "record":
+            about[told.subject].append(told.finding)
+    return [record_view(record, about[record.id], now, settings.law.at_risk_ratio) for record in chosen]
+
+
+def status(settings: Settings, ledger: Reader, now: datetime) -> StatusView:
+    """The station at this moment."""
+    counts = ledger.counts(now)
+    by_state = {str(state): int(number) for state, number in counts.by_state}
+    pid = running(settings)
+    moved = {told.session: told.moved for told in live(settings, pid, now)}
+    views = [shown(ledger, session) for session in ledger.sessions(limit=SESSIONS)]
+    # Only the bytes are taken from the snapshot: of everything else the ledger knows more.
+    sessions = [replace(view, moved=max(view.moved, moved.get(view.session, 0))) for view in views]
+    head = ledger.last_head()
+    return StatusView(
+        station=settings.station.name,
+        unit=settings.station.unit,
+        rules=settings.station.rules,
+        now=now,
+        running=pid,
+        recorders=tuple(ledger.recorders()),
+        sessions=tuple(sessions),
+        owed=counts.owed,
+        late=counts.late,
+        quarantined=by_state.get(State.QUARANTINED, 0) + by_state.get(State.LOST, 0),
+        records=by_state,
+        owes=tuple(records(settings, ledger, ledger.owed(OWES), now)),
+        spool=_spool(settings),
+        ledger=LedgerView(
+            size=ledger.size,
+            signed_size=head.checkpoint.size if head else 0,
+            signed_at=from_ms(head.t) if head else None,
+        ),
+        findings=tuple(_about(told) for told in ledger.findings()[-FINDINGS:]),
+    )
+
+
+def shown(ledger: Reader, session: Session) -> SessionView:
+    """One docking for people."""
+    known = {rid: record for rid in session.records if (record := ledger.record(rid)) is not None}
+    return session_view(session, known, {})
+
+
+def live(settings: Settings, pid: int | None, now: datetime) -> tuple[SessionView, ...]:
+    """The docked recorders with the bytes that move, as process ``pid`` published them just now; else nothing."""
+    try:
+        told = LIVE.validate_json((settings.paths.run / LIVE_NAME).read_bytes())
+    except (OSError, ValidationError):
+        return ()
+    is_fresh = abs(now - told.at) <= timedelta(seconds=FRESH_S)
+    return told.sessions if told.pid == pid and is_fresh else ()
+
+
+def running(settings: Settings) -> int | None:
+    """The pid of the program that has this station open now; ``None`` when none has."""
+    try:
+        fd = os.open(settings.paths.run / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        text = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
+        # Asked first: to try the lock is to hold it for a moment, in which a daemon that starts would be refused.
+        if not text.isdecimal() or not Path(f"/proc/{text}").exists():
+            return None
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(text)
+    finally:
+        os.close(fd)
+    return None
+
+
+def _about(told: OpenFinding) -> FindingView:
+    return finding_view(told.finding, about=f"{told.subject_kind} {told.subject}".strip())
+
+
+def _spool(settings: Settings) -> SpoolView:
+    room = os.statvfs(settings.paths.spool)
+    total = room.f_blocks * room.f_frsize
+    return SpoolView(
+        free=room.f_bavail * room.f_frsize,
+        used=sum(_bytes_in(settings.paths.spool / part) for part in ("part", "whole", "quarantine")),
+        total=total,
+        reserve=int(total * settings.spool.reserve_ratio),
+    )
+
+
+def _bytes_in(directory: Path) -> int:
+    """What the files in it have; those the daemon takes away meanwhile have nothing."""
+    used = 0
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                used += entry.stat(follow_symlinks=False).st_size
+    return used

@@ -1,0 +1,1 @@
+"""One file per act: dock, pull, seal, push, look, release."""

@@ -1,0 +1,47 @@
+"""What every step works with: the book, the spool, the sinks, the law and the clock, put together once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bwcdock.core.calendar import Calendar
+from bwcdock.core.retention import Keep
+from bwcdock.core.rules import RulePack
+from bwcdock.ledger import Signer
+from bwcdock.ports import Clock, Sink
+from bwcdock.settings import Settings
+from bwcdock.spool import Spool
+from bwcdock.steps.book import Book
+from bwcdock.steps.witness import Witness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The rooms a step may touch. ``book`` is the only way from a step into the ledger.
+
+    ``station_clock`` gives the kernel's word on the station's own clock; ``receipts`` is where receipts are kept.
+    """
+
+    settings: Settings
+    clock: Clock
+    book: Book
+    spool: Spool
+    sinks: Mapping[str, Sink]
+    layouts: Mapping[str, str]
+    pack: RulePack
+    calendar: Calendar
+    signer: Signer
+    witnesses: Mapping[str, Witness]
+    station_clock: Callable[[], str]
+    receipts: Path
+
+    @property
+    def owed_sinks(self) -> tuple[str, ...]:
+        """The sinks every new obligation names."""
+        return tuple(self.sinks)
+
+    @property
+    def keep(self) -> Keep:
+        """How long the spool keeps what central storage has."""
+        spool = self.settings.spool
+        return Keep(second_look_after_s=int(spool.second_look_after_s), spool_keep_s=int(spool.keep_after_confirm_s))

@@ -1,0 +1,167 @@
+"""The station's own acts: the ordinary start that is also the recovery, the heartbeat, the signed head, the end."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bwcdock import __version__
+from bwcdock.core.facts import (
+    Arrived,
+    Beat,
+    Departed,
+    Fact,
+    Finding,
+    Found,
+    Settled,
+    Severity,
+    Started,
+    Stopped,
+)
+from bwcdock.core.record import Record, State
+from bwcdock.core.session import Session, allows
+from bwcdock.ledger import Ledger
+from bwcdock.steps.bench import Bench
+
+RECEIPTS_BACK = 500
+"""How many of the newest sessions are looked at for a missing receipt: days of a full dock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What the station begins with: the records that need something now, and the sessions that lack a receipt."""
+
+    records: tuple[Record, ...]
+    sessions: tuple[Session, ...]
+
+
+def start(bench: Bench) -> Opened:
+    """Close what was interrupted, set strays aside, say that the station is on, and load what is open."""
+    interrupted = bench.book.ask(lambda ledger: ledger.open_sessions())
+    facts: list[Fact] = [
+        Departed(session=session.id, recorder=session.recorder, reason="the station stopped or lost power")
+        for session in interrupted
+    ]
+    facts += _sweep(bench)
+    if not bench.spool.volume.durable:
+        facts.append(Found(finding=_not_durable(bench)))
+    started = Started(version=__version__, sqlite=sqlite3.sqlite_version, clock=bench.station_clock(), pid=os.getpid())
+    bench.book.record([started, *facts])
+    return Opened(records=due(bench), sessions=bench.book.ask(_without_receipt))
+
+
+def due(bench: Bench) -> tuple[Record, ...]:
+    """The records that need something at once, and those whose second look or release has come due."""
+    now = bench.clock.now()
+    keep = bench.keep
+    most = bench.settings.limits.open_records
+    look = now - timedelta(seconds=keep.second_look_after_s)
+    gone = now - timedelta(seconds=keep.spool_keep_s or 0)
+
+    def ask(ledger: Ledger) -> tuple[Record, ...]:
+        return (
+            *ledger.waiting("work", None, most),
+            *ledger.waiting("look", look, most),
+            *(ledger.waiting("release", gone, most) if keep.spool_keep_s is not None else ()),
+        )
+
+    return bench.book.ask(ask)
+
+
+def records_of(bench: Bench, ids: list[str]) -> tuple[Record, ...]:
+    """These records as the book has them now."""
+    found = bench.book.ask(lambda ledger: [ledger.record(rid) for rid in ids])
+    return tuple(record for record in found if record is not None)
+
+
+def session_of(bench: Bench, session: str) -> Session | None:
+    """The session as the book has it now."""
+    return bench.book.ask(lambda ledger: ledger.session(session))
+
+
+def advance(bench: Bench, fact: Fact) -> Session | None:
+    """Record a fact of a session where its table allows it; the session as it is then.
+
+    A cable and a driver may both say at once that a recorder is gone: the first word stands, the other is left out.
+    """
+    if isinstance(fact, Arrived):
+        bench.book.record([fact])
+    else:
+        session = session_of(bench, fact.session)
+        if session is not None and allows(session, type(fact)):
+            bench.book.record([fact])
+    return session_of(bench, fact.session)
+
+
+def beat(bench: Bench) -> None:
+    """Say that the station is on and how its clock is; an unvouched clock is a finding."""
+    clock = bench.station_clock()
+    facts: list[Fact] = [Beat(clock=clock)]
+    if clock.startswith("unvouched"):
+        finding = Finding(
+            severity=Severity.WARN,
+            code="clock.unvouched",
+            what=f"The station's own clock is not vouched for: {clock}.",
+            remedy="Let the station reach a time server (chrony or systemd-timesyncd), then look again.",
+        )
+        facts.append(Found(finding=finding))
+    else:
+        facts.append(Settled(code="clock.unvouched", how=clock))
+    bench.book.record(facts)
+
+
+def sign_head(bench: Bench) -> int:
+    """Sign the head over all that is committed; its size."""
+    return bench.book.ask(lambda ledger: ledger.checkpoint(bench.clock.now())).size
+
+
+def sealed_ids(bench: Bench) -> list[str]:
+    """Every record whose bytes the spool holds, in a fixed order."""
+    return sorted(bench.book.ask(lambda ledger: ledger.ids(State.SEALED)))
+
+
+def end(bench: Bench, docked: list[str]) -> None:
+    """Say that the station stops on purpose; recorders that are still in their slots are left as departed."""
+    for session in docked:
+        advance(bench, Departed(session=session, reason="the station was stopped"))
+    bench.book.record([Stopped(reason="asked to stop")])
+    sign_head(bench)
+
+
+def _without_receipt(ledger: Ledger) -> tuple[Session, ...]:
+    newest = ledger.sessions(limit=RECEIPTS_BACK)
+    return tuple(s for s in reversed(newest) if s.was_drained and not s.receipt)
+
+
+def _sweep(bench: Bench) -> list[Fact]:
+    """Files of the spool that no record accounts for are set aside and told; nothing unhashed is ever adopted."""
+
+    def known(ledger: Ledger) -> tuple[set[str], set[str]]:
+        return ledger.ids(State.LISTED, State.PULLED), ledger.ids(State.SEALED, State.PULLED)
+
+    parts, wholes = bench.book.ask(known)
+    facts: list[Fact] = []
+    for stray in bench.spool.strays(parts=parts, wholes=wholes):
+        bench.spool.put_right(stray)
+        if stray.kind in {"spare", "temporary"}:
+            continue
+        finding = Finding(
+            severity=Severity.WARN,
+            code="spool.stray",
+            what=f"{stray.path.name} in the spool belongs to no record that expects it.",
+            remedy="It was set aside in quarantine. Look at it before anything is removed."
+            if stray.kind != "foreign"
+            else "It is not the station's; take it out of the spool.",
+            evidence=(("kind", stray.kind), ("bytes", str(stray.size))),
+        )
+        facts.append(Found(record=stray.record, finding=finding))
+    return facts
+
+
+def _not_durable(bench: Bench) -> Finding:
+    return Finding(
+        severity=Severity.WARN,
+        code="spool.volatile",
+        what=f"The spool lies on {bench.spool.volume.kind}, which does not survive a power cut.",
+        remedy="Put [paths] spool on a local ext4, xfs or btrfs volume.",
+    )

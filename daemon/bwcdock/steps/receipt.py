@@ -1,0 +1,95 @@
+"""The receipt (移交回执) of a drained session whose recordings are all in central storage: kept here and put there."""
+
+import hashlib
+
+from bwcdock import __version__, durable
+from bwcdock.core import rules
+from bwcdock.core.facts import Fact, Finding, Receipted, Severity
+from bwcdock.core.record import Record
+from bwcdock.core.session import Session
+from bwcdock.errors import BwcdockError
+from bwcdock.ledger import Ledger
+from bwcdock.manifest import Receipt, ReceiptLine, open_signed, receipt, sign
+from bwcdock.steps.bench import Bench
+
+
+def write(bench: Bench, session_id: str) -> tuple[Fact, ...]:
+    """Write it once, put the same bytes into every sink, and say so. Raises Unreachable, Conflict.
+
+    If it dies after the first write, the next try finds that file and goes on with exactly those bytes.
+    """
+    path = bench.receipts / f"{session_id}.json"
+    if path.exists():
+        data = path.read_bytes()
+    else:
+        data = sign(bench.book.ask(lambda ledger: _receipt(bench, ledger, session_id)), bench.signer)
+        durable.write_small(path, data)
+    told = open_signed(data, Receipt, bench.signer.verifier)
+    for sink in bench.sinks.values():
+        sink.note(f"receipts/{session_id}.json", data)
+    fact = Receipted(
+        session=session_id,
+        recorder=told.recorder.serial,
+        digest=hashlib.sha256(data).hexdigest(),
+        count=told.count,
+        size=told.size,
+    )
+    return (fact,)
+
+
+def read(bench: Bench, session_id: str) -> Receipt | None:
+    """The receipt of a session, ``None`` where there is none yet; its signature is checked."""
+    path = bench.receipts / f"{session_id}.json"
+    return open_signed(path.read_bytes(), Receipt, bench.signer.verifier) if path.exists() else None
+
+
+def _receipt(bench: Bench, ledger: Ledger, session_id: str) -> Receipt:
+    session = ledger.session(session_id)
+    if session is None or session.identity is None:
+        raise BwcdockError("receipt", f"There is no session {session_id}.", "Look at `bwcdock status`.")
+    records = [record for rid in session.records if (record := ledger.record(rid)) is not None]
+    earlier = dict.fromkeys(sid for record in records for sid in record.sessions if sid != session_id)
+    return receipt(
+        [_line(bench, record) for record in records],
+        station=bench.settings.station.name,
+        origin=ledger.origin,
+        sessions=(*earlier, session_id),
+        recorder=session.identity,
+        officer=_officer(records),
+        findings=_findings(ledger, session),
+        at=bench.clock.now(),
+        station_version=__version__,
+    )
+
+
+def _findings(ledger: Ledger, session: Session) -> tuple[Finding, ...]:
+    """What a person should know of this docking: the session's own findings, and those that hold about its records."""
+    mine = set(session.records)
+    of_records = (o.finding for o in ledger.findings() if o.subject_kind == "record" and o.subject in mine)
+    return tuple(f for f in (*session.findings, *of_records) if f.severity is not Severity.NOTE)
+
+
+def _line(bench: Bench, record: Record) -> ReceiptLine:
+    owed = record.obligation
+    now = bench.clock.now()
+    return ReceiptLine(
+        record=record.id,
+        path=record.item.path,
+        size=record.item.size,
+        sha256=record.digests.sha256 if record.digests and record.copies else "",
+        state=record.state.value,
+        due=owed.due if owed else None,
+        article=f"{owed.pack} {owed.article}" if owed else "",
+        verdict=rules.verdict(owed, record.met_at, now, bench.settings.law.at_risk_ratio).kind.value if owed else "",
+    )
+
+
+def _officer(records: list[Record]) -> str:
+    """Whose footage it is, as far as the recorder's own names agree on it."""
+    named = {record.item.officer for record in records if record.item.officer}
+    return named.pop() if len(named) == 1 else ""
+
+
+def is_ready(session: Session, open_records: int) -> bool:
+    """Whether the receipt can be written: drained, every record in central storage, none written yet."""
+    return session.was_drained and not session.receipt and not open_records
