@@ -1,0 +1,62 @@
+"""The command line: runs what was typed, and tells every error as one clear sentence with its remedy."""
+
+# Nothing of the program is imported up here: that takes a while, and must be able to be stopped by hand.
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    debug = "--debug" in (sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(argv)
+    except SystemExit as ended:  # argparse has said what is wrong, or has helped
+        return int(ended.code or 0)
+    except KeyboardInterrupt:
+        print("bwcdock: stopped by hand.", file=sys.stderr)
+        return 130  # 128 + SIGINT, as shells count
+    except Exception as error:
+        if debug:
+            raise
+        told, status = _sentence(error)
+        print(f"bwcdock: {told}", file=sys.stderr)
+        return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        # A locale that cannot say Chinese must not end the work: what it lacks is spelled out.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    from bwcdock.cli.usage import parser
+
+    try:
+        asked = parser().parse_args(argv)
+        return int(asked.work(asked))
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            unseen()
+
+
+def unseen() -> None:
+    """Nobody reads any more: what else is said goes nowhere, also what the interpreter flushes at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    """What is said of an error, and the exit status for it."""
+    from bwcdock.errors import BwcdockError, Misused
+
+    if isinstance(error, BwcdockError):
+        return str(error).replace("\n ", "\n"), 2 if isinstance(error, Misused) else 1
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. Look at the path, at who may use it, and at the disk it is on.", 1
+    told = f"{type(error).__name__}: {error}".rstrip(": ")
+    return f"A fault of the program ({told}). Say `bwcdock --debug …` to see where, and report it.", 1

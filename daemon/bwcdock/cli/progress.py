@@ -1,0 +1,140 @@
+"""Progress of dockings: bars on a terminal, plain lines elsewhere, both from the same view."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+
+from bwcdock.cli import unseen
+from bwcdock.cli.common import cut, fold, pad, say, size
+from bwcdock.core.view import LAMP_ZH, SessionView, session_view
+from bwcdock.station import Station
+
+EVERY = 0.10
+"""Plain lines tell of progress in steps of a tenth, so that a log stays readable."""
+
+WINDOW_S = 10.0
+"""Speed is that of the last seconds: long enough to be calm, short enough to tell a card that has become slow."""
+
+NAME, NUMBERS = 16, 36
+"""Columns of a recorder's name and of its numbers: a line of 80 then has room for a bar, and the bars stand still."""
+
+
+class _Terminal(Console):
+    """A terminal whose end does not end the work."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        unseen()
+
+
+class Pace:
+    """How fast the bytes of one docking come, and how long the rest will take."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def take(self, at: float, moved: int) -> None:
+        """``moved`` bytes are there at ``at`` seconds. The time before the first byte counts for nothing."""
+        if not moved or (self._samples and moved < self._samples[-1][1]):
+            self._samples.clear()  # not begun yet, or thrown away and brought again
+        self._samples.append((at, moved))
+        while self._samples[0][0] < at - WINDOW_S:
+            self._samples.popleft()
+
+    def told(self, left: int) -> str:
+        """Speed and the time that ``left`` bytes will take; empty when none are left, or nothing is known yet."""
+        (first_at, first), (at, moved) = self._samples[0], self._samples[-1]
+        if left <= 0 or at == first_at:
+            return ""
+        speed = (moved - first) / (at - first_at)
+        if speed < 1:
+            return "0 B/s"
+        seconds = math.ceil(left / speed)
+        return f"{size(speed)}/s {seconds // 60}:{seconds % 60:02d} left"
+
+
+class Screen:
+    """Shows every session of ``station`` while it is a context; ``refresh`` at any pace."""
+
+    def __init__(self, station: Station, monotonic: Callable[[], float]) -> None:
+        self._station = station
+        self._monotonic = monotonic
+        console = _Terminal(highlight=False, emoji=False, markup=False)
+        self._live = console.is_terminal and not console.is_dumb_terminal
+        self._bars = Progress(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[told]}", table_column=Column(no_wrap=True, min_width=NUMBERS)),
+            console=console,
+            expand=True,
+            transient=False,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._findings: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._bars.stop()
+
+    def refresh(self) -> None:
+        """Show what changed."""
+        at = self._monotonic()
+        for session in self._station.seen:
+            view = session_view(session, self._station.records, self._station.partial)
+            pace = self._paces.setdefault(view.session, Pace())
+            pace.take(at, view.moved)
+            self._say_findings(view)
+            tell = self._bar if self._live else self._line
+            tell(view, pace.told(view.bytes - view.moved))
+
+    def _bar(self, view: SessionView, pace: str) -> None:
+        if view.session not in self._tasks:
+            self._tasks[view.session] = self._bars.add_task("", total=None, told="")
+        text = f"{pad(cut(_name(view), NAME), NAME)} {LAMP_ZH[view.lamp]} {view.sealed}/{view.files}"
+        if view.owed and view.moved >= view.bytes:
+            pace = f"待入库 {view.owed}"
+        told = f"{size(view.moved)}/{size(view.bytes)} {pace}".rstrip()
+        total = view.bytes or None  # not known yet: the bar moves to and fro
+        self._bars.update(self._tasks[view.session], description=text, told=told, total=total, completed=view.moved)
+
+    def _line(self, view: SessionView, pace: str) -> None:
+        tenth = int(view.moved / view.bytes / EVERY) if view.bytes else 0
+        mark = (view.lamp, view.owed == 0, tenth)
+        if self._told.get(view.session) == mark:
+            return
+        self._told[view.session] = mark
+        moved = f"{size(view.moved)} of {size(view.bytes)}{', ' if pace else ''}{pace}"
+        say(
+            f"{cut(_name(view), 40)}: {LAMP_ZH[view.lamp]} {view.lamp}: {moved}; "
+            f"{view.sealed}/{view.files} sealed, {view.owed} owed"
+        )
+
+    def _say_findings(self, view: SessionView) -> None:
+        said = self._findings.get(view.session, 0)
+        for finding in view.findings[said:]:
+            line = f"  {finding.severity} {finding.code}: {finding.what}"
+            if self._live:
+                # Above the bars, and through the console that draws them.
+                self._bars.console.print("\n".join(fold(line, self._bars.console.width, "    ")), soft_wrap=True)
+            else:
+                say(line)
+        self._findings[view.session] = len(view.findings)
+
+
+def _name(view: SessionView) -> str:
+    return view.recorder or view.port.rpartition("/")[2]
