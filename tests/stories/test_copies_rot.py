@@ -1,0 +1,180 @@
+"""Copies rot or get lost after they were sealed: the bad one is found, kept aside, and never taken for the good one."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+from bwcdock.core.facts import (
+    SPOOL,
+    Cleared,
+    Confirmed,
+    CopyBad,
+    Distrusted,
+    LookedAgain,
+    Quarantined,
+    Released,
+    Sealed,
+)
+from bwcdock.core.record import Record, State
+from bwcdock.steps.push import MANIFEST
+from bwcdock.testing.clock import VirtualClock
+from bwcdock.testing.recorder import FakeRecorder
+from bwcdock.testing.sinks import MemorySink
+from bwcdock.testing.station import StationBed
+
+DATA = Random(1).randbytes(300_000)
+DAY = timedelta(days=1)
+
+
+def rot(path: Path, at: int = 1000) -> bytes:
+    """Turn a bit of a file, as a disk does that forgets; what it holds then."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    mode = path.stat().st_mode
+    path.chmod(0o600)
+    path.write_bytes(data)
+    path.chmod(mode & 0o777)
+    return bytes(data)
+
+
+async def sealed_and_not_pushed(bed: StationBed, sink: MemorySink, card: FakeRecorder) -> Record:
+    card.record("a.mp4", DATA)
+    sink.down = True
+    card.plug("usb-1")
+    await bed.until(lambda: bed.records() and bed.records()[0].state is State.SEALED)
+    return bed.record("a.mp4")
+
+
+async def test_the_spool_copy_rots_before_it_was_pushed(tmp_path: Path) -> None:
+    sink = MemorySink()
+    bed = StationBed(tmp_path, sinks={"central": sink})
+    card = bed.recorder("F1-0001")
+    async with bed.at_work():
+        record = await sealed_and_not_pushed(bed, sink, card)
+        rotten = rot(bed.whole(record))
+        sink.down = False
+        (bad,) = await bed.until(lambda: bed.facts(CopyBad))
+        assert (bad.place, bad.record) == (SPOOL, record.id)
+        record = bed.record("a.mp4")
+        assert (record.state, record.quarantine, record.copies) == (State.QUARANTINED, "copy-bad", frozenset())
+        assert bed.aside() == {record.id: rotten}
+        assert [f.code for f in bed.findings() if f.code == "copy.bad"] == ["copy.bad"]
+        assert not [key for key in sink.objects if record.id[:12] in key]
+        assert not bed.facts(Confirmed)
+        # Docked again, it is pulled again; the bytes agree with what was sealed, and go where they belong.
+        card.plug("usb-2")
+        await bed.until_settled(card)
+        assert not bed.findings("copy.bad")
+    assert bed.facts(Cleared, record=record.id)
+    first, second = bed.facts(Sealed)
+    assert first.digests == second.digests
+    record = bed.record("a.mp4")
+    assert sink.objects[record.held[0].key] == DATA
+    assert bed.whole(record).read_bytes() == DATA
+    assert bed.aside() == {record.id: rotten}
+    bed.must_agree()
+
+
+async def test_and_the_recorder_has_other_bytes_by_then(tmp_path: Path) -> None:
+    """Sealed once, a recording cannot become another one: what does not agree is set apart, not sealed."""
+    sink = MemorySink()
+    bed = StationBed(tmp_path, sinks={"central": sink})
+    card = bed.recorder("F1-0001")
+    async with bed.at_work():
+        record = await sealed_and_not_pushed(bed, sink, card)
+        rot(bed.whole(record))
+        sink.down = False
+        await bed.until(lambda: bed.facts(CopyBad))
+        card.rot("a.mp4", 200_000)
+        card.plug("usb-2")
+        await bed.until(lambda: bed.facts(Quarantined))
+    assert len(bed.facts(Sealed)) == 1
+    assert [f.what for f in bed.facts(Distrusted)] == ["The recorder now gives other bytes than were sealed."]
+    assert bed.facts(Quarantined)[0].reason == "untrue"
+    assert bed.record("a.mp4").digests == bed.facts(Sealed)[0].digests
+    assert not [key for key in sink.objects if record.id[:12] in key]
+    bed.must_agree()
+
+
+async def settled(bed: StationBed) -> Record:
+    card = bed.recorder("F1-0001")
+    card.record("a.mp4", DATA)
+    card.plug()
+    await bed.until_settled(card)
+    return bed.record("a.mp4")
+
+
+async def test_the_central_copy_rots(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    bed = StationBed(tmp_path, clock=clock)
+    async with bed.at_work():
+        record = await settled(bed)
+        central = bed.central(record.held[0].key)
+        rotten = rot(central)
+        assert {d.code for d in bed.audit().disagreements} == {"central.differs"}
+        clock.advance(DAY + timedelta(minutes=1))
+        (bad,) = await bed.until(lambda: bed.facts(CopyBad))
+        assert (bad.place, bad.record) == ("central", record.id)
+        assert [f.what for f in bed.findings("copy.bad")] == [
+            "The copy of a.mp4 in central no longer has the sealed digest."
+        ]
+        # It is owed again, and what lies there is never overwritten.
+        await bed.until(lambda: bed.findings("sink.conflict"))
+        assert bed.record("a.mp4").owed_sinks == ("central",)
+        for _ in range(20):
+            clock.advance(DAY)
+        await bed.until(lambda: bed.entries()[-1].at >= clock.now() - timedelta(minutes=1))
+        assert central.read_bytes() == rotten
+        assert bed.whole(record).read_bytes() == DATA
+        assert not bed.facts(LookedAgain)
+        assert not bed.facts(Released)
+        # A person clears it up.
+        central.chmod(0o600)
+        central.unlink()
+        clock.advance(timedelta(hours=1, minutes=1))
+        await bed.until(lambda: len(bed.facts(Confirmed)) == 2)
+        assert central.read_bytes() == DATA
+        await bed.until(lambda: not bed.findings("copy.bad") and not bed.findings("sink.conflict"))
+        bed.must_agree()
+
+
+async def test_the_central_copy_is_lost(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    bed = StationBed(tmp_path, clock=clock)
+    async with bed.at_work():
+        record = await settled(bed)
+        central = bed.central(record.held[0].key)
+        manifest = bed.central(record.held[0].key + MANIFEST)
+        central.unlink()
+        assert {d.code for d in bed.audit().disagreements} == {"central.missing"}
+        clock.advance(DAY + timedelta(minutes=1))
+        await bed.until(lambda: len(bed.facts(Confirmed)) == 2)
+        assert [f.place for f in bed.facts(CopyBad)] == ["central"]
+        assert central.read_bytes() == DATA
+        assert manifest.exists()
+        assert not bed.findings("copy.bad")
+        bed.must_agree()
+        # The second look begins anew for the new copy.
+        assert not bed.facts(LookedAgain)
+        clock.advance(DAY + timedelta(minutes=1))
+        await bed.until(lambda: bed.facts(LookedAgain))
+    bed.must_agree()
+
+
+async def test_the_spool_copy_rots_after_it_was_pushed(tmp_path: Path) -> None:
+    """The reading of the whole spool finds it; central storage still has it, so nothing is lost."""
+    clock = VirtualClock()
+    bed = StationBed(tmp_path, clock=clock)
+    async with bed.at_work():
+        record = await settled(bed)
+        rotten = rot(bed.whole(record))
+        clock.advance(timedelta(minutes=2))  # the round that finds the file to be read
+        await asyncio.sleep(0.2)
+        clock.advance(timedelta(days=7))
+        (bad,) = await bed.until(lambda: bed.facts(CopyBad))
+        assert bad.place == SPOOL
+        assert bed.aside() == {record.id: rotten}
+        record = bed.record("a.mp4")
+        assert (record.state, record.copies) == (State.SEALED, frozenset({"central"}))
+    bed.must_agree()
