@@ -1,0 +1,51 @@
+"""How large a run is, and where it may put things."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.cards import MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """``work`` is on the disk that is measured, ``cards`` where the recorders' cards lie. ``mode`` names the processor:
+    ``plain`` without SHA instructions, ``sha_ni`` with them.
+    """
+
+    work: Path
+    cards: Path
+    mode: str
+    pairs: int = 3
+    files: int = 20
+    size_each: int = 1024 * MIB // 10
+    """20 files of 102.4 MiB are 2 GiB."""
+    recorders: int = 4
+    card_size: int = 2048 * MIB
+    plan_records: int = 10_000
+    histories: tuple[int, ...] = (0, 10_000, 200_000)
+    docked_files: int = 50
+    listed_files: int = 10_000
+    piece: int = 1024 * MIB
+    appends: int = 300
+
+
+def full(work: Path, cards: Path, mode: str) -> Scale:
+    """As the goals say."""
+    return Scale(work=work, cards=cards, mode=mode)
+
+
+def quick(work: Path, cards: Path, mode: str) -> Scale:
+    """Everything once and small: its figures mean nothing, it shows that every measurement still runs."""
+    return replace(
+        full(work, cards, mode),
+        pairs=1,
+        files=4,
+        size_each=4 * MIB,
+        card_size=16 * MIB,
+        plan_records=500,
+        histories=(0, 100, 400),
+        docked_files=5,
+        listed_files=200,
+        piece=16 * MIB,
+        appends=20,
+    )
