@@ -18,9 +18,6 @@ from bwcdock import volumes
 CALM = 0.15
 """Share of the machine's processors that others may use when a measurement begins."""
 
-CALM_S = 2.0
-"""How long a measurement waits for that at most: a shared machine is never quiet, and the run has its limit."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
@@ -69,9 +66,13 @@ def _short(value: float) -> float:
 
 
 class Others:
-    """The share of the machine's processors that other programs used, over everything measured inside ``watching``."""
+    """The share of the machine's processors that other programs used, over everything measured inside ``watching``.
 
-    def __init__(self) -> None:
+    Before each measurement it waits at most ``calm_s`` seconds for a quiet machine: a shared one is never quiet.
+    """
+
+    def __init__(self, calm_s: float) -> None:
+        self._calm_s = calm_s
         self._used = self._all = 0.0
 
     @property
@@ -81,7 +82,7 @@ class Others:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Wait a moment for a quiet machine, then count what others use of it."""
-        calm()
+        _calm(self._calm_s)
         busy, every = _ticks()
         own = processor_s()
         try:
@@ -92,9 +93,8 @@ class Others:
             self._used += now_busy - busy - (processor_s() - own)
 
 
-def calm() -> None:
-    """Return when others leave the machine nearly alone, or after :data:`CALM_S`."""
-    until = time.monotonic() + CALM_S
+def _calm(most_s: float) -> None:
+    until = time.monotonic() + most_s
     while time.monotonic() < until:
         busy, every = _ticks()
         time.sleep(0.25)

@@ -31,7 +31,7 @@ def planning(scale: Scale) -> None:
     """Plan over open records: a third listed on docked recorders, a third pulled, a third waiting to be pushed."""
     with finished(scale) as (_, records):
         world = _world(records, scale.plan_records)
-    others = Others()
+    others = Others(scale.calm_s)
     with others.watching():
         took = [timed(lambda: plan(world)) * 1000 for _ in range(11)]
     name = f"plan_{scale.plan_records}"
@@ -86,7 +86,7 @@ def history(scale: Scale) -> None:
                 ledgers.fill(settings, form, wanted)
                 ledgers.proven(settings)
         longest = max(stood)
-        _started(longest, stood[longest])
+        _started(scale, longest, stood[longest])
         _docked(scale, stood)
     finally:
         for wanted in stood:
@@ -97,9 +97,9 @@ def _long_ago() -> datetime:
     return WallClock().now() - timedelta(days=ledgers.DAYS + 1)
 
 
-def _started(wanted: int, settings: Settings) -> None:
+def _started(scale: Scale, wanted: int, settings: Settings) -> None:
     directory = settings.paths.ledger.parent
-    starts, answers, others = [], [], Others()
+    starts, answers, others = [], [], Others(scale.calm_s)
     for _ in range(3):
         with others.watching():
             starts.append(_start(directory, settings))
@@ -137,7 +137,7 @@ def _command(directory: Path, *words: str, stdout: int) -> "subprocess.Completed
 def _docked(scale: Scale, stood: dict[int, Settings]) -> None:
     """Round after round, the same small card at every station, shortest history first: dock, pull, seal, push."""
     took: dict[int, list[float]] = {wanted: [] for wanted in stood}
-    others = Others()
+    others = Others(scale.calm_s)
     for number in range(1 if scale.pairs == 1 else ROUNDS):
         device = ledgers.serial(number)  # a recorder the stations know, and new recordings on it
         card = cards.hollow(scale.work / f"{device}.exfat", device, files=scale.docked_files, size_each=64 * KIB)

@@ -108,7 +108,7 @@ def serial(number: int) -> str:
     return f"OLD{number % RECORDERS + 1:04d}"
 
 
-def _row(table: str, columns: Sequence[Sequence[str]], row: Sequence[Any]) -> Row:
+def _row(table: str, columns: Sequence[Sequence[Any]], row: Sequence[Any]) -> Row:
     values = [value for column, value in zip(columns, row, strict=True) if column[0] != "nodes"]
     names = [column[0] for column in columns if column[0] != "nodes"]
     whole = [at for at, value in enumerate(values) if isinstance(value, int)]

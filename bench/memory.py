@@ -18,7 +18,7 @@ def memory(scale: Scale) -> None:
         cards.hollow(scale.work / f"hollow{n}.exfat", f"HOLLOW{n}", files=1, size_each=scale.card_size)
         for n in range(scale.recorders)
     ]
-    watched, others = _Resident(), Others()
+    watched, others = _Resident(), Others(scale.calm_s)
     before = watched.now()
     try:
         with stations.alone(scale.work / "station") as settings, others.watching(), watched:

@@ -8,6 +8,7 @@ from pathlib import Path
 from bwcdock import app
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Digests, Fact, Listed, Obliged, Sighting
+from bwcdock.core.record import Record
 from bwcdock.ports import Driver
 from bwcdock.reading import CHUNK, Buffers, Reading, read_back
 from bwcdock.sinks.filesystem import FilesystemSink
@@ -35,7 +36,7 @@ def _listing(scale: Scale) -> None:
     card = cards.hollow(scale.work / "listed.exfat", "LISTED", files=scale.listed_files, size_each=4096)
     with stations.alone(scale.work / "station") as settings:
         (driver,) = (driver for driver in app.drivers(settings) if driver.name == "mass-storage")
-        others, took = Others(), []
+        others, took = Others(scale.calm_s), []
         for _ in range(scale.pairs):
             with others.watching():
                 took.append(timed(lambda: _listed(driver, card)))
@@ -52,7 +53,7 @@ def _listed(driver: Driver, card: Path) -> None:
 def _seal(scale: Scale) -> None:
     """Sync, read back past the page cache, compare, publish; the floor is reading without looking."""
     spool = Spool(scale.work / "spool")
-    others, took, floor = Others(), [], []
+    others, took, floor = Others(scale.calm_s), [], []
     for number in range(scale.pairs):
         record, digests = f"{number:032x}", _part(spool, f"{number:032x}", scale.piece)
         with others.watching():
@@ -89,7 +90,7 @@ def _appends(scale: Scale) -> None:
     with finished(scale) as (settings, known), app.opened(settings) as bench:
         facts = _facts(known[0].session, known[0].recorder, scale.appends + 10 * A_BATCH, known)
         alone, rest = facts[: scale.appends], facts[scale.appends :]
-        others = Others()
+        others = Others(scale.calm_s)
         with others.watching():
             one = timed(lambda: [bench.book.record([fact]) for fact in alone])
             many = timed(lambda: [bench.book.record(rest[at : at + A_BATCH]) for at in range(0, len(rest), A_BATCH)])
@@ -97,13 +98,16 @@ def _appends(scale: Scale) -> None:
     tell("ledger_appends_batch", len(rest) / many, "facts/s", others=others.share, note=f"{A_BATCH} facts a commit")
 
 
-def _facts(session: str, recorder: str, wanted: int, known: list) -> list[Fact]:
+def _facts(session: str, recorder: str, wanted: int, known: list[Record]) -> list[Fact]:
     made: list[Fact] = []
     for number in range(wanted // 2):
         like = known[number % len(known)]
-        subject = {"record": f"{number:032x}", "session": session, "recorder": recorder}
-        made.append(Listed(**subject, item=like.item, corrected=like.corrected))
-        made.append(Obliged(**subject, obligation=like.obligation))
+        name = f"{number:032x}"
+        assert like.obligation
+        made += [
+            Listed(record=name, session=session, recorder=recorder, item=like.item, corrected=like.corrected),
+            Obliged(record=name, session=session, recorder=recorder, obligation=like.obligation),
+        ]
     return made
 
 
@@ -117,7 +121,7 @@ def _push(scale: Scale) -> None:
     digests = _part(spool, "0" * 32, size)
     source = spool.root / "part" / f"{'0' * 32}.part"
     digests = Digests(sha256=read_back(source, sha256=True).sha256, blake3=digests.blake3)
-    others, pushed, copied = Others(), [], []
+    others, pushed, copied = Others(scale.calm_s), [], []
     for number in range(scale.pairs):
         with others.watching():
             key = f"bench/{number}"

@@ -16,7 +16,7 @@ def pull(scale: Scale) -> None:
     """A B A B: the station with one card, then ``cp`` + ``sync`` + one SHA-256 pass; and the bare SHA-256 pass."""
     card = cards.full(scale.cards, "BENCH1", files=scale.files, size_each=scale.size_each)
     files = _plain_files(scale, card)
-    ours, copied, bare, used, others = [], [], [], [], Others()
+    ours, copied, bare, used, others = [], [], [], [], Others(scale.calm_s)
     for _ in range(scale.pairs):
         with others.watching():
             worked = _drained(scale, [card])
@@ -57,7 +57,7 @@ def pull(scale: Scale) -> None:
 
 def _same_disk(scale: Scale, card: Path, files: Path) -> None:
     """Once more with the card on the spool's own disk and forgotten by the kernel, as the worst place for it."""
-    others = Others()
+    others = Others(scale.calm_s)
     mine = scale.work / card.name
     shutil.copyfile(card, mine)
     copies = scale.work / "there"
@@ -82,7 +82,7 @@ def two(scale: Scale) -> None:
     both = [
         cards.full(scale.cards, device, files=scale.files, size_each=scale.size_each) for device in ("BENCH1", "BENCH2")
     ]
-    found, ceilings, hashers, others = [], [], [], Others()
+    found, ceilings, hashers, others = [], [], [], Others(scale.calm_s)
     for _ in range(scale.pairs):
         with others.watching():
             one, more = _drained(scale, both[:1]), _drained(scale, both)
