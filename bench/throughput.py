@@ -24,7 +24,7 @@ def pull(scale: Scale) -> None:
             copied.append(_copied(scale, files))
             before = processor_s()
             bare.append(timed(lambda: _hashed(files)))
-            used.append(worked.processor_s / (processor_s() - before))
+            used.append(worked.processor_s / max(processor_s() - before, 1e-6))
     size = scale.files * scale.size_each / MIB
     by_copy = [a / b for a, b in zip(ours, copied, strict=True)]
     by_hash = [a / b for a, b in zip(ours, bare, strict=True)]
