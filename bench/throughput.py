@@ -47,7 +47,7 @@ def pull(scale: Scale) -> None:
         others=others.share,
         note="" if verdict else "with SHA instructions hashing is cheaper than writing and reading back once each",
     )
-    note = "processor seconds over those of the bare SHA-256 pass: hardly disturbed by what else runs"
+    note = "processor seconds over those of the bare SHA-256 pass: less disturbed by what else runs than time is"
     tell(f"pull_seal_processor_{scale.mode}", median(used), "ratio", of=used, note=note)
     tell(f"pull_seal_speed_{scale.mode}", size / median(ours), "MiB/s", of=[size / s for s in ours])
     tell(f"hash_speed_{scale.mode}", size / median(bare), "MiB/s", of=[size / s for s in bare])
