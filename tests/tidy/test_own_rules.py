@@ -284,6 +284,7 @@ def test_a_fact_without_a_place_or_with_two_is_found():
 # --- the lock --------------------------------------------------------------------------------------------------------
 
 LOCK = (ROOT / "requirements.lock").read_text()
+HOST = "https://packages.example/simple"
 GOOD = "rich==14.0.0 \\\n    --hash=sha256:" + "a" * 64 + "\n"
 
 
@@ -306,8 +307,8 @@ def test_the_lock_pins_everything_by_hash_and_names_no_host():
         "rich --hash=sha256:" + "a" * 64 + "\n",
         "rich==14.0.0 --hash=md5:" + "a" * 32 + "\n",
         "rich==14.0.0 --hash=sha256:" + "a" * 63 + "\n",
-        "--index-url https://packages.example/simple\n" + GOOD,
-        "--extra-index-url=https://packages.example/simple\n" + GOOD,
+        f"--index-url {HOST}\n" + GOOD,
+        f"--extra-index-url={HOST}\n" + GOOD,
         "# from https://packages.example\n" + GOOD,
         "# from packages.example.org\n" + GOOD,
         "rich @ https://packages.example/rich.whl --hash=sha256:" + "a" * 64 + "\n",
