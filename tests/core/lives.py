@@ -36,7 +36,9 @@ from bwcdock.core.facts import (
     Obliged,
     Pulled,
     Quarantined,
+    Reappeared,
     Receipted,
+    Rechecked,
     Refused,
     Released,
     ReleaseIntended,
@@ -139,6 +141,8 @@ RECORD_EXAMPLES: tuple[Fact, ...] = (
 )  # fmt: skip
 
 ARRIVED = Arrived(session="s1", sighting=Sighting(port="usb-1", source="/dev/x", slot=3))
+AS_CONTROL = Sighting(port="usb-1", source="/dev/bus/usb/001/004", slot=3, properties=(("SUBSYSTEM", "usb"),))
+AS_DISK = Sighting(port="usb-1", source="/dev/sdb", slot=3, properties=(("SUBSYSTEM", "block"),))
 IDENTIFIED = Identified(**S, driver="folder", identity=Identity(serial="A001", basis="label"))
 CHECKED = Checked(**S, condition=Condition(battery=80), findings=())
 DEPARTED = Departed(**S, reason="taken away")
@@ -156,6 +160,7 @@ SESSION_EXAMPLES: tuple[Fact, ...] = (
     ARRIVED, IDENTIFIED, CHECKED, inventoried("r1"), DRAINED, DEPARTED, Unclaimed(**S, reason="no driver knows it"),
     Refused(**S, findings=(finding(Severity.REFUSE),)), Faulted(**S, op="read", what="It hung.", hint="Dock it again."),
     Receipted(**S, digest="d" * 64, count=1, size=1000),
+    Reappeared(**S, sighting=AS_DISK), Rechecked(**S, condition=Condition(battery=90), findings=()),
 )  # fmt: skip
 
 

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from bwcdock.core.facts import SESSION_FACTS, Departed, Entry, Inventoried, Severity
+from bwcdock.core.facts import SESSION_FACTS, Departed, Entry, Inventoried, Reappeared, Severity
 from bwcdock.core.record import Illegal
 from bwcdock.core.session import TABLE, State, allows, apply
 from hypothesis import given
 from hypothesis import strategies as st
 from lives import (
     ARRIVED,
+    AS_CONTROL,
+    AS_DISK,
     CHECKED,
     DEPARTED,
     DRAINED,
@@ -100,6 +102,35 @@ def test_findings_of_check_and_listing_stand_together():
     assert session.condition.battery == 80
 
 
+def test_looking_again_replaces_what_the_condition_gave_and_keeps_the_rest():
+    low, hole, slow = finding(code="battery.low"), finding(code="sequence.hole"), finding(code="clock.drift")
+    docked = stay(
+        ARRIVED, IDENTIFIED, replace(CHECKED, findings=(low, slow)), inventoried("r1", findings=(hole,)), DRAINED
+    )
+    charged = add(docked, replace(example("Rechecked"), findings=(slow,)))
+    assert (charged.findings, charged.condition.battery, charged.state) == ((hole, slow), 90, State.DRAINED)
+
+
+def test_a_control_interface_that_becomes_a_disk_is_one_docking():
+    control = stay(replace(ARRIVED, sighting=AS_CONTROL))
+    assert control.continues_as(AS_DISK)
+    for name in ("Unclaimed", "Identified"):
+        assert add(control, example(name)).continues_as(AS_DISK)
+    unknown = add(control, example("Unclaimed"))
+    disk = add(unknown, example("Reappeared"))
+    assert (disk.id, disk.state, disk.sighting, disk.fault) == (control.id, State.ARRIVED, AS_DISK, "")
+
+
+def test_what_is_another_docking_does_not_continue():
+    control = stay(replace(ARRIVED, sighting=AS_CONTROL))
+    assert not control.continues_as(replace(AS_DISK, port="usb-2"))
+    assert not control.continues_as(AS_CONTROL)
+    assert not stay(ARRIVED).continues_as(AS_DISK)  # a drop folder
+    assert not stay(replace(ARRIVED, sighting=AS_DISK)).continues_as(AS_DISK)  # another card in the same reader
+    for state in (State.DRAINING, State.DRAINED, State.DEPARTED, State.FAULTED, State.REFUSED):
+        assert not replace(control, state=state).continues_as(AS_DISK), state
+
+
 @given(parts=st.lists(st.lists(st.integers(0, 10**6), max_size=5, unique=True), min_size=1, max_size=6))
 def test_a_long_inventory_in_parts_is_the_sum_of_its_parts(parts):
     names = [[f"r{number}" for number in part] for part in parts]
@@ -122,7 +153,8 @@ def test_no_order_of_facts_breaks_a_promise(facts):
             assert session.docked or not after.docked
             assert session.records == after.records or isinstance(fact, Inventoried)
             assert not session.was_drained or after.drained_at == session.drained_at
-            assert (after.sighting, after.arrived_at) == (session.sighting, session.arrived_at)
+            assert after.arrived_at == session.arrived_at
+            assert after.sighting == session.sighting or isinstance(fact, Reappeared)
             assert not session.recorder or after.recorder == session.recorder
         assert after.docked == (after.departed_at is None)
         assert not after.can_drain or not after.was_drained

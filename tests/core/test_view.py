@@ -148,6 +148,32 @@ def test_what_the_recorder_said_of_itself_is_shown_with_its_doubt():
     assert (silent.battery, silent.drift_s, silent.drift_method) == (None, None, "")
 
 
+@pytest.mark.parametrize(
+    ("codes", "severity", "lacks", "untold"),
+    [
+        ((), Severity.WARN, (), ()),
+        (("battery.low",), Severity.WARN, ("battery",), ()),
+        (("storage.low", "clock.drift", "battery.low"), Severity.WARN, ("battery", "storage", "clock"), ()),
+        (("clock.drift",), Severity.NOTE, (), ()),  # within what a day may bring
+        (("clock.unknown", "battery.unknown"), Severity.NOTE, (), ("battery", "clock")),
+        (("sequence.hole",), Severity.WARN, (), ()),  # says nothing about the next duty
+    ],
+)
+def test_it_is_ready_to_issue_only_when_battery_room_and_clock_are_right_and_else_says_what_is_missing(
+    codes, severity, lacks, untold
+):
+    findings = tuple(finding(severity, code=code) for code in codes)
+    view = session_view(replace(DOCKED, findings=findings), {}, {})
+    assert (view.ready, view.lacks, view.untold) == (not lacks, lacks, untold)
+
+
+def test_it_is_not_ready_to_issue_before_it_is_drained_or_with_something_set_apart():
+    for state in set(State) - {State.DRAINED}:
+        assert not session_view(replace(DOCKED, state=state), {}, {}).ready, state
+    bad = replace(life(*LIVES["quarantined"]), id="r1")
+    assert not session_view(replace(DOCKED, records=("r1",)), {"r1": bad}, {}).ready
+
+
 def test_where_it_is_and_since_when():
     view = session_view(stay(*STAYS[State.DEPARTED]), {}, {})
     assert (view.session, view.recorder, view.port, view.slot) == ("s1", "A001", "usb-1", 3)

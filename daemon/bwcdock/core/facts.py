@@ -54,6 +54,11 @@ class Sighting:
     live: bool = True
     properties: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def subsystem(self) -> str:
+        """``usb`` for a control interface on the bus, ``block`` for a disk, empty for what did not come by the bus."""
+        return dict(self.properties).get("SUBSYSTEM", "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -332,6 +337,14 @@ class Arrived(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reappeared(Fact):
+    """It changed from its control interface to a disk at the same port: one docking, opened another way from here on."""
+
+    ev: ClassVar[str] = "session.reappeared"
+    sighting: Sighting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identified(Fact):
     """A driver opened it and it said who it is."""
 
@@ -345,6 +358,15 @@ class Checked(Fact):
     """Its clock, battery and storage were looked at, before anything was set or pulled."""
 
     ev: ClassVar[str] = "session.checked"
+    condition: Condition
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecked(Fact):
+    """Still docked and drained, it was looked at again and something is otherwise: it charged, or its clock ran off."""
+
+    ev: ClassVar[str] = "session.rechecked"
     condition: Condition
     findings: tuple[Finding, ...]
 
@@ -581,7 +603,8 @@ SPOOL = "spool"
 
 STATION_FACTS: tuple[type[Fact], ...] = (Founded, Started, Stopped, Beat, Scrubbed, Found, Settled)
 SESSION_FACTS: tuple[type[Fact], ...] = (
-    Arrived, Identified, Checked, Inventoried, Drained, Departed, Unclaimed, Refused, Faulted, Receipted,
+    Arrived, Reappeared, Identified, Checked, Rechecked, Inventoried, Drained, Departed, Unclaimed, Refused, Faulted,
+    Receipted,
 )  # fmt: skip
 RECORD_FACTS: tuple[type[Fact], ...] = (
     Listed, Obliged, Pulled, Sealed, Confirmed, LookedAgain, ReleaseIntended, ReleaseWithdrawn, Released, Distrusted,

@@ -17,7 +17,9 @@ from bwcdock.core.facts import (
     Identified,
     Identity,
     Inventoried,
+    Reappeared,
     Receipted,
+    Rechecked,
     Refused,
     Sighting,
     Unclaimed,
@@ -42,19 +44,24 @@ class State(StrEnum):
 A, I, C = State.ARRIVED, State.IDENTIFIED, State.CHECKED  # noqa: E741
 G, D, Z = State.DRAINING, State.DRAINED, State.DEPARTED
 # A session can end from every state, because a cable can be pulled in every state. A departed session may still get
-# its receipt: pushing goes on after the recorder has gone.
+# its receipt: pushing goes on after the recorder has gone. Until its files are listed it may change from a control
+# interface to a disk; after that, what re-appears is another docking.
 TABLE: dict[State | None, dict[type[Fact], State]] = {
     None: {Arrived: A},
-    A: {Identified: I, Unclaimed: State.UNCLAIMED, Faulted: State.FAULTED, Departed: Z},
-    I: {Checked: C, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
-    C: {Inventoried: G, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
+    A: {Identified: I, Reappeared: A, Unclaimed: State.UNCLAIMED, Faulted: State.FAULTED, Departed: Z},
+    I: {Checked: C, Reappeared: A, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
+    C: {Inventoried: G, Reappeared: A, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
     G: {Drained: D, Inventoried: G, Faulted: State.FAULTED, Departed: Z},
-    D: {Receipted: D, Faulted: State.FAULTED, Departed: Z},
-    State.UNCLAIMED: {Departed: Z},
+    D: {Receipted: D, Rechecked: D, Faulted: State.FAULTED, Departed: Z},
+    State.UNCLAIMED: {Reappeared: A, Departed: Z},
     State.REFUSED: {Departed: Z},
     State.FAULTED: {Departed: Z, Receipted: State.FAULTED},
     Z: {Receipted: Z},
 }
+
+
+CONDITION = frozenset({"battery", "card", "clock", "storage"})
+"""First words of the codes of findings that come from a recorder's condition: looking again makes them anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +104,15 @@ class Session:
         """Safe to take was said in this session."""
         return self.drained_at is not None
 
+    def continues_as(self, sighting: Sighting) -> bool:
+        """Whether ``sighting`` is this docking's recorder turned into a disk, and not another docking."""
+        return (
+            self.sighting.port == sighting.port
+            and self.sighting.subsystem == "usb"
+            and sighting.subsystem == "block"
+            and Reappeared in TABLE[self.state]
+        )
+
 
 def allows(session: Session | None, fact: type[Fact]) -> bool:
     """Whether the table allows this kind of fact now."""
@@ -114,10 +130,13 @@ def apply(session: Session | None, entry: Entry) -> Session:
         return Session(id=fact.session, state=state, sighting=fact.sighting, arrived_at=entry.at)
     session = replace(session, state=state)
     match fact:
+        case Reappeared():
+            return replace(session, sighting=fact.sighting, fault="")
         case Identified():
             return replace(session, driver=fact.driver, identity=fact.identity, recorder=fact.identity.serial)
-        case Checked():
-            return replace(session, condition=fact.condition, findings=(*session.findings, *fact.findings))
+        case Checked() | Rechecked():
+            kept = tuple(f for f in session.findings if f.code.partition(".")[0] not in CONDITION)
+            return replace(session, condition=fact.condition, findings=(*kept, *fact.findings))
         case Inventoried():
             return replace(
                 session,

@@ -1,6 +1,6 @@
 """What people see: one rendering of records, sessions and the station's condition, for every screen and command."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +40,10 @@ STANDING_ZH = {
     Standing.MET: "按时移交",
     Standing.EXCUSED: "已说明",
 }
+
+
+LACKS_ZH = {"battery": "电量", "storage": "存储空间", "clock": "时钟"}
+"""What a recorder must have to be issued again (可领用), in the order it is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +186,9 @@ def finding_view(finding: Finding, about: str = "") -> FindingView:
 class SessionView:
     """One docking for people: the lamp, how far it is, what is owed, and the one thing to do.
 
-    ``moved`` counts bytes that are at least pulled; ``owed`` the recordings not yet in central storage.
+    ``moved`` counts bytes that are at least pulled; ``owed`` the recordings not yet in central storage. ``ready`` says
+    that it can be issued again (可领用); ``lacks`` what is wrong with it (``battery``, ``storage``, ``clock``), and
+    ``untold`` what it does not tell of itself, so that somebody looks at its own display.
     """
 
     session: str
@@ -209,6 +215,9 @@ class SessionView:
     findings: tuple[FindingView, ...]
     do: str = ""
     receipt: str = ""
+    ready: bool = False
+    lacks: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 def session_view(session: Session, records: Mapping[str, Record], partial: Mapping[str, int]) -> SessionView:
@@ -223,6 +232,7 @@ def session_view(session: Session, records: Mapping[str, Record], partial: Mappi
     missing = sum(r.item.size - partial.get(r.id, 0) for r in waiting if r.state is RecordState.LISTED)
     condition = session.condition or Condition()
     drift = condition.drift
+    lacks = _named(session, lambda f: f.severity is not Severity.NOTE)
     return SessionView(
         session=session.id,
         recorder=session.recorder,
@@ -248,7 +258,16 @@ def session_view(session: Session, records: Mapping[str, Record], partial: Mappi
         findings=tuple(finding_view(f) for f in session.findings),
         do=_todo(session, bad),
         receipt=session.receipt,
+        ready=session.state is State.DRAINED and not bad and not lacks,
+        lacks=lacks,
+        untold=_named(session, lambda f: f.code.endswith(".unknown")),
     )
+
+
+def _named(session: Session, which: Callable[[Finding], bool]) -> tuple[str, ...]:
+    """Which of battery, storage and clock these findings are about."""
+    words = {f.code.partition(".")[0] for f in session.findings if which(f)}
+    return tuple(word for word in LACKS_ZH if word in words)
 
 
 def lamp(session: Session, *, waiting: int, bad: int, owed: int) -> Lamp:
