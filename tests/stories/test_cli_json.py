@@ -26,9 +26,10 @@ GOLDEN = {
         running sessions sessions[].arrived_at sessions[].battery sessions[].bytes sessions[].departed_at sessions[].do
         sessions[].drift_method sessions[].drift_s sessions[].drift_uncertainty_s sessions[].files sessions[].findings
         sessions[].findings[].about sessions[].findings[].code sessions[].findings[].remedy
-        sessions[].findings[].severity sessions[].findings[].what sessions[].known sessions[].lamp sessions[].moved
-        sessions[].owed sessions[].port sessions[].quarantined sessions[].receipt sessions[].recorder sessions[].sealed
-        sessions[].session sessions[].slot sessions[].state sessions[].storage_free sessions[].storage_total spool
+        sessions[].findings[].severity sessions[].findings[].what sessions[].known sessions[].lacks sessions[].lamp sessions[].moved
+        sessions[].owed sessions[].port sessions[].quarantined sessions[].ready sessions[].receipt sessions[].recorder
+        sessions[].sealed sessions[].session sessions[].slot sessions[].state sessions[].storage_free
+        sessions[].storage_total sessions[].untold spool
         spool.free spool.reserve spool.total spool.used station unit
     """,
     "records": """

@@ -12,14 +12,14 @@ from bwcdock.clock import WallClock
 from bwcdock.core.names import show
 from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
-from bwcdock.core.view import LACKS_ZH, LAMP_ZH, STANDING_ZH, Lamp, RecordView, SessionView, StatusView
+from bwcdock.core.view import LACKS_ZH, LAMP_ZH, READY_ZH, STANDING_ZH, Lamp, RecordView, SessionView, StatusView
 from bwcdock.errors import Misused
 from bwcdock.ledger import open_read_only
 
 SESSIONS, OWES, FINDINGS = 15, 10, 10
 """How much of each a person is shown; `--json` and `bwcdock records` have more."""
 
-SESSION_TITLES = ("session", "recorder", "docked", "lamp", "sealed", "bytes", "owed", "clock", "issue")
+SESSION_TITLES = ("session", "recorder", "docked", "lamp", "sealed", "bytes", "owed", "clock")
 """The columns of the dockings in `status`."""
 
 RECORD_ID, SESSION_ID = 8, 12
@@ -63,6 +63,12 @@ def _status_lines(view: StatusView, zone: str, room: int | None) -> Iterator[str
         rows: list[tuple[str, ...]] = [SESSION_TITLES]
         rows += [_session_row(session, ZoneInfo(zone)) for session in view.sessions[:SESSIONS]]
         yield from table(rows, flexible=1, room=room, right=(4, 5, 6, 7))
+        for session in view.sessions[:SESSIONS]:
+            if session.lacks and session.lamp in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}:
+                lacks = "、".join(LACKS_ZH[word] for word in session.lacks)
+                yield from fold(
+                    f"{session.recorder}: 暂不可领用 not ready to issue: {lacks} ({session.do})", room, "  "
+                )
     if view.owes:
         yield ""
         for record in view.owes[:OWES]:
@@ -85,21 +91,12 @@ def _session_row(session: SessionView, zone: ZoneInfo) -> tuple[str, ...]:
         session.session[:SESSION_ID],
         session.recorder or session.port.rpartition("/")[2],
         _when(session.arrived_at, zone),
-        LAMP_ZH[session.lamp],
+        READY_ZH if session.ready and session.lamp is Lamp.NOTHING_OWED else LAMP_ZH[session.lamp],
         f"{session.sealed}/{session.files}",
         moved,
         str(session.owed),
         "" if session.drift_s is None else f"{session.drift_s:+.0f} s",
-        _issue(session),
     )
-
-
-def _issue(session: SessionView) -> str:
-    """Whether it can be issued again, or what it lacks; empty where that is not the question yet."""
-    if session.ready:
-        return "可领用"
-    lacks = session.lacks if session.lamp in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED} else ()
-    return "缺: " + "、".join(LACKS_ZH[word] for word in lacks) if lacks else ""
 
 
 def _more(count: int, where: str) -> Iterator[str]:

@@ -42,8 +42,11 @@ STANDING_ZH = {
 }
 
 
+READY_ZH = "可领用"
+"""Nothing is owed and nothing lacks: it can be issued again."""
+
 LACKS_ZH = {"battery": "电量", "storage": "存储空间", "clock": "时钟"}
-"""What a recorder must have to be issued again (可领用), in the order it is said."""
+"""What a recorder must have to be issued again, in the order it is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
