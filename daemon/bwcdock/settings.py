@@ -50,8 +50,12 @@ def _pages(value: int) -> int:
 
 
 def _path_text(value: object) -> object:
-    if isinstance(value, str) and (not value or "\0" in value):
+    if isinstance(value, str) and not value:
         raise _wrong("is an empty path.", "Write a path, relative to this file or absolute.")
+    if isinstance(value, str) and "\0" in value:
+        raise _wrong("has a NUL character in it.", "Write it without; no file system knows such a name.")
+    if isinstance(value, str) and value.startswith("~"):
+        raise _wrong("begins with ~, which is not expanded.", "Write the whole path; ./~ for a folder of that name.")
     return value
 
 
@@ -88,6 +92,8 @@ Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=10**9, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
 Size = Annotated[int, BeforeValidator(_bytes), _WHOLE, Field(ge=1)]
+# At 32 KiB a second a shift of footage takes days: less is a slip of the pen ("1 B"), and nothing would ever arrive.
+Bandwidth = Annotated[Size, Field(ge=32 << 10)]
 Flag = Annotated[bool, Field(strict=True)]
 StationPath = Annotated[Path, BeforeValidator(_path_text), AfterValidator(_rooted)]
 
@@ -173,6 +179,7 @@ class Paths(Table):
     rules: tuple[StationPath, ...] = (Path("rules"),)
     quirks: tuple[StationPath, ...] = (Path("quirks"),)
     holidays: StationPath = Path("holidays.toml")
+    slots: StationPath = Path("slots.toml")
 
 
 class Drop(Table):
@@ -190,6 +197,15 @@ class Watch(Table):
     live_s: Seconds = 600
 
 
+class Dock(Table):
+    """The USB ports of the dock."""
+
+    udev: Flag = False
+    any_port: Flag = False
+    switch_s: Seconds = 15
+    resync_s: Seconds = 60
+
+
 class Checks(Table):
     """What is found on a recorder before anything is pulled."""
 
@@ -197,13 +213,14 @@ class Checks(Table):
     drift_warn_s: Seconds = 60
     battery_low_percent: Percent = 20
     storage_free_low_ratio: Ratio = 0.1
+    again_s: Seconds = 60
 
 
 class Pull(Table):
     """How bytes are read from a recorder."""
 
     chunk: Annotated[Size, AfterValidator(_pages)] = 4 << 20
-    buffers: Annotated[int, Field(strict=True, ge=1, le=16)] = 2
+    buffers: Annotated[int, Field(strict=True, ge=2, le=16)] = 2
     retries: CountOrZero = 3
     retry_wait_s: Seconds = 1
     second_read: Flag = False
@@ -222,6 +239,16 @@ class Spool(Table):
     scrub_days: Count = 7
 
 
+class Erase(Table):
+    """Whether and when files go from the recorders themselves."""
+
+    enabled: Flag = False
+    after_days: Count = 30
+    reformat: Flag = False
+    persons: Annotated[int, Field(strict=True, ge=2, le=5)] = 2
+    timeout_s: Annotated[Seconds, Field(le=14400)] = 1800
+
+
 class Sink(Table):
     """A place of central storage."""
 
@@ -229,7 +256,7 @@ class Sink(Table):
     kind: Literal["filesystem"] = "filesystem"
     path: StationPath
     layout: Annotated[str, AfterValidator(_layout)] = LAYOUT
-    bandwidth: Size | None = None
+    bandwidth: Bandwidth | None = None
 
 
 class Push(Table):
@@ -238,6 +265,7 @@ class Push(Table):
     backoff_first_s: Seconds = 5
     backoff_max_s: Seconds = 300
     parallel: Count = 2
+    call_timeout_s: Seconds = 300
 
 
 class Law(Table):
@@ -266,6 +294,7 @@ class Limits(Table):
     drop_children: Count = 200
     drop_entries: Count = 4096
     lane_calls: Count = 16
+    hung_calls: Count = 8
     line_length: Annotated[int, Field(strict=True, ge=200, le=15000)] = 4096
     tick_s: Seconds = 1
     stop_s: Seconds = 5
@@ -285,9 +314,11 @@ class Settings(Table):
     paths: Paths = Paths()
     drop: Annotated[tuple[Drop, ...], Field(max_length=100)] = ()
     watch: Watch = Watch()
+    dock: Dock = Dock()
     checks: Checks = Checks()
     pull: Pull = Pull()
     spool: Spool = Spool()
+    erase: Erase = Erase()
     sink: Annotated[tuple[Sink, ...], Field(max_length=16)] = ()
     push: Push = Push()
     law: Law = Law()
