@@ -116,24 +116,26 @@ def _identity(card: Card, quirk: Quirk, named: Sequence[Named]) -> tuple[Identit
     known = {"name-group": by_name, "label": match["device"] if match else "", "volume-serial": card.fallback[0]}
     basis = next((b for b in rule.serial if known[b]), "volume-serial")
     model = rule.model or naming.agreed(n.model for n in media)[0]
+    told = card.fallback[1] if basis == "volume-serial" else basis
+    # Some firmware formats every card with serial number 0: then two recorders would be one.
+    weak = told == "volume-serial" and not known[basis].strip("vol-0")
     identity = Identity(
         serial=known[basis],
-        basis=card.fallback[1] if basis == "volume-serial" else basis,
+        basis="none" if weak else told,
         vendor=rule.vendor,
         model=model,
         label=card.label,
         quirk=quirk.name,
     )
-    return identity, mixed if basis == "name-group" else _weak(identity)
+    return identity, mixed if basis == "name-group" else (_WEAK,) if weak else ()
 
 
-def _weak(identity: Identity) -> tuple[Finding, ...]:
-    """Some firmware formats every card with serial number 0: then two recorders would be one."""
-    if identity.basis != "volume-serial" or identity.serial.strip("vol-0"):
-        return ()
-    what = "This card has no serial number and no name tells its recorder: two such cards cannot be told apart."
-    remedy = "Format it once on a computer, or give its model a quirk with a label or a naming pattern."
-    return (Finding(severity=Severity.WARN, code="identity.weak", what=what, remedy=remedy),)
+_WEAK = Finding(
+    severity=Severity.WARN,
+    code="identity.weak",
+    what="This card has no serial number and no name tells its recorder: two such cards cannot be told apart.",
+    remedy="Format it once on a computer, or give its model a quirk with a label or a naming pattern.",
+)
 
 
 def _newest(items: Sequence[Item], resolutions: dict[str, int]) -> tuple[datetime, int] | None:

@@ -9,12 +9,13 @@ Tested with: plain directories on ext4; the same cards as mass storage, copied o
 """
 
 import contextlib
+import errno
 import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from . import card
 from .card import Card, Described, finding
 from .naming import Found
 from .quirks import Quirks
-from .source import OPEN_FLAGS, Extents, Source, absent, gone, open_pair, read_into, refused
+from .source import OPEN_FLAGS, Extents, Source, absent, closed, gone, open_pair, read_into, refused
 
 ENTRIES_MAX, DEPTH_MAX, PATH_BYTES_MAX = 200_000, 64, 4096
 """The limits of a listing, the same as for a disk (``walk.py`` gives the reasons)."""
@@ -143,6 +144,19 @@ _NOTES = {
     "path.too_long": (f"Paths are longer than {PATH_BYTES_MAX} bytes; those files are left.", "Look at them by hand."),
 }
 
+_EMPTY = (
+    "There is no file in this folder; a mount point on which nothing is mounted looks the same.",
+    "Look whether the card is mounted there, or give its device; only then it is known to be empty.",
+)
+
+# A note: a folder called by its recorder's number is all that a copy can offer.
+_WEAK = Finding(
+    severity=Severity.NOTE,
+    code="identity.weak",
+    what="Nothing but this folder's name tells the recorder: another folder of the same name counts as the same.",
+    remedy="Give each folder the number of its recorder as its name.",
+)
+
 
 class FolderRecorder:
     """One opened folder. Used from one thread at a time; the file read last stays open until another is read."""
@@ -158,6 +172,8 @@ class FolderRecorder:
             raise gone("list")
         self._seen = {_text(s.parts): s for s in walk.seen}
         notes = [finding(code, Severity.WARN, *_NOTES[code], examples) for code, examples in sorted(walk.odd.items())]
+        if not walk.seen:
+            notes.append(finding("listing.empty", Severity.WARN, *_EMPTY, ()))
         self._described = self._describe(walk.seen, notes, quirks)
 
     def _describe(self, seen: list[_Seen], notes: list[Finding], quirks: Quirks) -> Described:
@@ -174,7 +190,7 @@ class FolderRecorder:
             for s in seen
         ]
         name = escape(os.fsencode(Path(self._sighting.source).absolute().name))
-        return card.described(
+        told = card.described(
             Card(
                 sighting=self._sighting,
                 filesystem="folder",
@@ -185,6 +201,7 @@ class FolderRecorder:
             ),
             quirks,
         )
+        return told if told.identity.basis != "folder-name" else replace(told, notes=(*told.notes, _WEAK))
 
     def identity(self) -> Identity:
         """Who its files say it is, else the folder's name."""
@@ -234,7 +251,9 @@ class FolderRecorder:
         except OSError as error:
             if not self.present():
                 raise gone("read") from error
-            raise absent(item) from error
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise absent(item) from error
+            raise closed(item, error) from error
         if source is None:
             raise absent(item)
         return source, Extents([(0, seen.stat.st_size)], seen.stat.st_size)

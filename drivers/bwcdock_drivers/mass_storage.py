@@ -1,7 +1,7 @@
 """Recorders that are a disk: FAT12/16/32, exFAT, NTFS and ext on a block device or in an image, never mounted.
 
 Claims: a regular file or block device that begins with one of these file systems or a partition table: 80; any
-other block device: 10, so that it is opened and named; nothing else.
+other block device, and a file that may not be read: 10, so that it is opened and what is wrong is named; nothing else.
 Speaks: the file systems themselves, in user space, by The Sleuth Kit in a locked-in process (``reader.py``).
 Can: list, tell deleted entries, label, serial, dirty mark, room, clock drift; read past the page cache. Never writes.
 Needs: read permission on the device node; no root, no mount, no kernel file system.
@@ -21,7 +21,7 @@ from stat import S_ISBLK, S_ISREG
 
 from bwcdock.core.facts import Condition, Finding, Identity, Item, Severity, Sighting, Span
 from bwcdock.core.names import escape
-from bwcdock.errors import BwcdockError, Misbehaved, Unreadable
+from bwcdock.errors import BwcdockError, Misbehaved, NotAllowed, Unreadable
 from bwcdock.ports import Recorder
 
 from . import card, naming, volume
@@ -56,16 +56,21 @@ class MassStorageDriver:
         self._quirks = Quirks(quirk_dirs)
 
     def claims(self, sighting: Sighting) -> int:
-        """80 where a file system or partition table begins, 10 for another block device, else 0."""
+        """80 where a file system or partition table begins, 10 for what only opening can tell of, else 0."""
         try:
             mode = Path(sighting.source).lstat().st_mode
-            if not (S_ISBLK(mode) or S_ISREG(mode)):
-                return 0
-            with opened(sighting.source) as (source, _):
-                known = _begins(source)
-        except (BwcdockError, OSError):  # whatever hinders looking, it is no claim; opening tells what it was
+        except (OSError, ValueError):
             return 0
-        return 80 if known else 10 if S_ISBLK(mode) else 0
+        if not (S_ISBLK(mode) or S_ISREG(mode)):
+            return 0
+        unknown = 10 if S_ISBLK(mode) else 0
+        try:
+            with opened(sighting.source) as (source, _):
+                return 80 if _begins(source) else unknown
+        except NotAllowed:
+            return 10  # opening says who may not read it, and what to do
+        except (BwcdockError, OSError):
+            return unknown
 
     def open(self, sighting: Sighting) -> AbstractContextManager[Recorder]:
         """Open, list and describe it; everything after this is answered from that one look."""
@@ -235,6 +240,12 @@ def _any(marks: Iterator[bool | None]) -> bool | None:
 
 
 def _listed(listing: Listing) -> Iterator[Finding]:
+    if listing.errors:
+        what = f"Reads that failed while the card was listed: {listing.errors}."
+        yield finding("volume.read_errors", Severity.WARN, what, "Files may be missing; keep the card.", ())
+    if not (listing.files or listing.notes or listing.errors):
+        what = "There is no file on this card; its file system is well."
+        yield finding("listing.empty", Severity.NOTE, what, "Ask the officer whether nothing was recorded.", ())
     for code, count, examples in listing.notes:
         severity, what, remedy = _NOTES.get(code, (Severity.WARN, f"The card's reader says {code[:40]}.", ""))
         yield finding(code, severity, what, remedy, [(naming.printable(e), "") for e in examples], count)
@@ -247,9 +258,6 @@ def _listed(listing: Listing) -> Iterator[Finding]:
     if claimed > room:
         what = f"The files claim {claimed} bytes together on a card of {room}: some share their places."
         yield finding("files.crosslinked", Severity.WARN, what, "Keep the card; its tables are damaged.", ())
-    if listing.errors:
-        what = f"Reads that failed while the card was listed: {listing.errors}."
-        yield finding("volume.read_errors", Severity.WARN, what, "Files may be missing; keep the card.", ())
     if not listing.confined:
         what = "The reader of this card ran without a system-call filter."
         yield finding("reader.unfiltered", Severity.NOTE, what, "Use a kernel with seccomp on x86-64 or arm64.", ())

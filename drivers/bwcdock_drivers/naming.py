@@ -73,11 +73,20 @@ def to_utc(naive: datetime, zone_name: str) -> datetime | None:
     return naive.replace(tzinfo=zone(zone_name), fold=0).astimezone(UTC)
 
 
+STRAY = "stray"
+"""The marker of a recording where none belongs: staged and never published, found by a disk check, thrown away."""
+
+
 def skipped(quirk: Quirk, found: Found) -> bool:
-    """Whether the quirk says this is no recording and belongs to none."""
-    path = found.inner
-    folders = {part.casefold() for part in path.split("/")[:-1]}
-    return any(f.casefold() in folders for f in quirk.skip.folders) or any(g.search(path) for g in quirk.skip.globs)
+    """Whether the quirk says this is no recording and belongs to none. A recording is one wherever it lies."""
+    if any(g.search(found.inner) for g in quirk.skip.globs):
+        return True
+    return _astray(quirk, found) and kind_of(quirk, found.path) is Kind.OTHER
+
+
+def _astray(quirk: Quirk, found: Found) -> bool:
+    folders = {part.casefold() for part in found.inner.split("/")[:-1]}
+    return any(f.casefold() in folders for f in quirk.skip.folders)
 
 
 def _moment(date: str, time: str) -> datetime | None:
@@ -157,6 +166,7 @@ def describe(quirk: Quirk, found: Found) -> Named:
     counted = kind is not Kind.OTHER and seq.isascii() and seq.isdigit() and len(seq) <= _SEQ_DIGITS
     claim = _claim_by_name(groups, match[0].strip("/"), quirk.clock.zone) if match else None
     flag = groups.get("flag", "")
+    markers = {m for m, rule in quirk.markers.items() if _marked(rule, found, flag)}
     item = Item(
         path=found.path,
         size=found.size,
@@ -164,7 +174,7 @@ def describe(quirk: Quirk, found: Found) -> Named:
         claim=claim or _claim_by_mtime(found, own_zone),
         kind=kind,
         modified_text=modified_text(found),
-        markers=tuple(sorted(m for m, rule in quirk.markers.items() if _marked(rule, found, flag))),
+        markers=tuple(sorted(markers | {STRAY} if _astray(quirk, found) else markers)),
         officer=groups.get("officer", "")[:_OFFICER_MAX],
         series=(groups.get("series") or groups.get("activity", "")) if counted else "",
         sequence=int(seq) if counted else None,

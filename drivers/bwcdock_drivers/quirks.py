@@ -150,7 +150,7 @@ class IdentityRule(_Strict):
 
 
 class Skip(_Strict):
-    """What is not an item: whole folders by name, and paths by glob."""
+    """What is not an item: paths by glob, and whole folders by name, where only recordings are items (``stray``)."""
 
     folders: tuple[str, ...] = ()
     globs: tuple[PathPattern, ...] = ()

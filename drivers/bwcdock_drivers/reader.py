@@ -3,11 +3,14 @@
 It holds three descriptors: requests (0), replies (1), the source, read-only (3). A request is one JSON line; so is a
 reply, except that bytes of a file follow their line raw. ``list`` answers with ``volume``, ``files`` and ``deleted``
 lines and an ``end``; ``read`` with a ``frame``; either with ``error``. If it dies anywhere, its starter sees the end of
-the pipe and blames the card alone.
+the pipe and blames the card alone. Requests and replies may also be one connection, which brings the source first.
 """
 
+import fcntl
 import json
 import os
+import socket
+import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -206,10 +209,40 @@ def _serve(source: Source, line: bytes) -> None:
         replies.send(error=["limit", "its directories need more memory than allowed"])
 
 
+def _brought() -> int:
+    """The source, as it comes with the first byte of the connection on 0: one descriptor, of a card, for reading only.
+
+    Raises ``OSError`` for anything else: a descriptor that can write must never be where a stranger's file system is.
+    """
+    connection = socket.socket(fileno=0)
+    try:
+        _, descriptors, flags, _ = socket.recv_fds(connection, 1, 2)
+    finally:
+        connection.detach()
+    if len(descriptors) != 1 or flags & socket.MSG_CTRUNC:
+        raise OSError("not one descriptor came with the connection")
+    (source,) = descriptors
+    mode, how = os.fstat(source).st_mode, fcntl.fcntl(source, fcntl.F_GETFL)
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+        raise OSError("what came is neither a file nor a block device")
+    if how & os.O_PATH or how & os.O_ACCMODE != os.O_RDONLY:
+        raise OSError("what came is not open for reading alone")
+    return source
+
+
 def main() -> None:
-    """Lock in, then answer requests until the pipe ends. Arguments: the starter's process id, the source descriptor."""
-    os.dup2(int(sys.argv[2]), sandbox.SOURCE_FD)
-    filtered = sandbox.confine(int(sys.argv[1]))
+    """Lock in, then answer requests until they end.
+
+    Arguments: the starter's process id and the source's descriptor; none where 0 is a connection.
+    """
+    parent = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    try:
+        given = int(sys.argv[2]) if parent is not None else _brought()
+    except OSError as error:
+        Replies().send(error=["source", str(error)])
+        sys.exit(1)
+    os.dup2(given, sandbox.SOURCE_FD)
+    filtered = sandbox.confine(parent)
     source = Source(sandbox.SOURCE_FD)
     _write(json.dumps({"ready": filtered}).encode() + b"\n")
     pending = b""

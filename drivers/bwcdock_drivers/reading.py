@@ -1,20 +1,22 @@
 """Starts the reader process for one card, asks it with time limits, and believes only what fits.
 
 The reader looks at hostile bytes, so its replies are hostile too: every line is bounded, typed and checked against the
-source before it is used. Whatever goes wrong there is :class:`~bwcdock.errors.Misbehaved` of this card alone, and the
-process is killed by its id and reaped on every way out.
+source before it is used. Whatever goes wrong there is :class:`~bwcdock.errors.Misbehaved` of this card alone. It is a
+child of this process, killed by its id and reaped on every way out; or, where ``$BWCDOCK_READER`` names a socket, a
+service of its own behind it, which ends with the connection.
 """
 
 import contextlib
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from bwcdock.core.facts import Span
 from bwcdock.errors import Misbehaved, Unplugged, Unreadable
@@ -27,6 +29,9 @@ from .volume import Volume
 READER = (sys.executable, "-I", "-m", "bwcdock_drivers.reader")
 """``-I`` keeps the user's environment and home out; site-packages, and with them editable installs, stay visible."""
 
+SOCKET_VARIABLE = "BWCDOCK_READER"
+"""Names the socket behind which a service manager starts a reader for every connection."""
+
 START_S = 20.0
 """Until the reader is locked in: 0.2 s as a rule, but four may start on a slow machine that is busy pulling."""
 
@@ -38,6 +43,9 @@ READ_S = 60.0
 
 READS_PER_PROCESS = 64
 """After so many pieces (64 MiB) a fresh process reads on: its processor time is limited in all, not per request."""
+
+OLD_S = 300.0
+"""One that is older is not asked again: behind the socket it is ended after 15 minutes, which must not be in a read."""
 
 _LINE_MAX = 1 << 20  # the reader's own limit; repeated here because the reader is not trusted to keep it
 _FRAME_MAX = 1 << 20
@@ -121,6 +129,77 @@ class Listing:
     confined: bool = True
 
 
+class _Link(Protocol):
+    """The way to a reader that runs. Writing raises ``OSError`` where it is gone; its words come out of ``fileno``."""
+
+    pid: int | None
+
+    def fileno(self) -> int: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Child:
+    """A reader that is a process of ours."""
+
+    def __init__(self, command: Sequence[str], source: int) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  a fixed command; the numbers are ours
+            [*command, str(os.getpid()), str(source)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            pass_fds=(source,),
+            env={"TZ": "UTC"},
+            cwd="/",
+            start_new_session=True,  # a Ctrl-C at the terminal is for the station, which ends its readers itself
+        )
+        self.pid: int | None = self._process.pid
+        assert self._process.stdin
+        assert self._process.stdout
+        self._pipes = (self._process.stdin, self._process.stdout)
+
+    def fileno(self) -> int:
+        return self._pipes[1].fileno()
+
+    def write(self, data: bytes) -> None:
+        os.write(self._pipes[0].fileno(), data)
+
+    def close(self) -> None:
+        self._process.kill()
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):  # nothing is buffered, so nothing is lost
+                pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_REAP_S)
+
+
+class _Connection:
+    """A reader behind a socket: the first byte brings it the source, and the end of the connection is its end."""
+
+    def __init__(self, address: str, source: int) -> None:
+        self.pid: int | None = None
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.settimeout(START_S)
+            self._socket.connect(address)
+            socket.send_fds(self._socket, [b"\n"], [source])
+        except OSError:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def write(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 class Reader:
     """One reader process over the descriptor ``source`` of ``size`` bytes; ``alive`` tells bad cards from gone ones."""
 
@@ -136,29 +215,23 @@ class Reader:
     ) -> None:
         self._source, self._size, self._alive = source, size, alive
         self._command, self._list_s, self._read_s = command, list_s, read_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._link: _Link | None = None
         self._pending = bytearray()
         self._reads = 0
+        self._born = 0.0
         self._confined = False
 
     @property
     def pid(self) -> int | None:
-        """The process id, while one runs."""
-        return self._process.pid if self._process else None
+        """The process id, while one of ours runs."""
+        return self._link.pid if self._link else None
 
     def close(self) -> None:
-        """Kill and reap the process, if there is one."""
-        process, self._process = self._process, None
+        """End the process, if there is one."""
+        link, self._link = self._link, None
         self._pending.clear()
-        if process is None:
-            return
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):  # nothing is buffered, so nothing is lost
-                    pipe.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_REAP_S)
+        if link is not None:
+            link.close()
 
     def listing(self) -> Listing:
         """Everything on the card, and the process is gone again. Raises Misbehaved, Unplugged or Unreadable."""
@@ -221,7 +294,7 @@ class Reader:
         raise Unreadable("read", what, _HINT, [Span(offset=at, length=block)])
 
     def _read(self, found: Volume, inode: int, at: int, length: int) -> bytes:
-        if self._reads >= READS_PER_PROCESS:
+        if self._reads >= READS_PER_PROCESS or time.monotonic() - self._born > OLD_S:
             self.close()
         try:
             what = {"op": "read", "kind": found.kind, "offset": found.offset, "inode": inode, "at": at}
@@ -240,44 +313,40 @@ class Reader:
 
     def _ask(self, op: str, request: dict[str, object], seconds: float) -> float:
         """Send a request; return until when the answer must be here (monotonic)."""
-        if self._process is None:
-            self._start(op)
-        assert self._process is not None
-        assert self._process.stdin is not None
+        link = self._link or self._start(op)
         try:
-            os.write(self._process.stdin.fileno(), json.dumps(request).encode() + b"\n")
+            link.write(json.dumps(request).encode() + b"\n")
         except OSError as error:
             raise self._died(op) from error
         return time.monotonic() + seconds
 
-    def _start(self, op: str) -> None:
-        self._reads = 0
-        self._process = subprocess.Popen(  # noqa: S603  a fixed command; the numbers are ours
-            [*self._command, str(os.getpid()), str(self._source)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            pass_fds=(self._source,),
-            env={"TZ": "UTC"},
-            cwd="/",
-            start_new_session=True,  # a Ctrl-C at the terminal is for the station, which ends its readers itself
-        )
+    def _start(self, op: str) -> _Link:
+        self._reads, self._born = 0, time.monotonic()
+        address = os.environ.get(SOCKET_VARIABLE)
+        try:
+            link: _Link = _Connection(address, self._source) if address else _Child(self._command, self._source)
+        except OSError as error:
+            hint = "Look at `systemctl status bwcdock-reader.socket`, then dock it again." if address else _HINT
+            raise Misbehaved(op, f"No reader can be started for this card ({error.strerror}).", hint) from error
+        self._link = link
         ready = self._line(op, time.monotonic() + START_S).get("ready")
         if not isinstance(ready, bool):
             raise self._nonsense(op)
         self._confined = ready
+        return link
 
     def _more(self, op: str, until: float) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        fd = self._process.stdout.fileno()
+        assert self._link is not None
+        fd = self._link.fileno()
         waiter = select.poll()
         waiter.register(fd, select.POLLIN)
         if not waiter.poll(max(0.0, until - time.monotonic()) * 1000):
             self.close()
             raise gone(op) if not self._alive() else Misbehaved(op, "The reader of this card hung.", _HINT)
-        data = os.read(fd, 1 << 18)
+        try:
+            data = os.read(fd, 1 << 18)
+        except OSError as error:  # a connection that was broken off; a pipe just ends
+            raise self._died(op) from error
         if not data:
             raise self._died(op)
         self._pending += data

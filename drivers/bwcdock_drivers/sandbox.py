@@ -53,13 +53,15 @@ def _address_space() -> int:
         return int(statm.read().split()[0]) * resource.getpagesize()
 
 
-def confine(parent: int) -> bool:
-    """Lock this process in; say whether the system-call filter holds as well. ``parent`` is who started it.
+def confine(parent: int | None) -> bool:
+    """Lock this process in; say whether the system-call filter holds as well.
+
+    ``parent`` is who started it, with whom it ends; ``None`` for one that ends with its connection.
 
     Raises ``OSError`` when a limit cannot be set: then nothing must be parsed.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    if _prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL) or os.getppid() != parent:
+    if parent is not None and (_prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL) or os.getppid() != parent):
         raise OSError("the process that started this one is gone")
     if _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1) or _prctl(libc, _PR_SET_DUMPABLE, 0):
         raise OSError(ctypes.get_errno(), "prctl")

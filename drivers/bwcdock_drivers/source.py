@@ -249,12 +249,22 @@ def absent(item: Item) -> Unreadable:
     return Unreadable("read", what, "Dock it again to list it anew.", [Span(offset=0, length=item.size)])
 
 
+def closed(item: Item, error: OSError) -> Unreadable:
+    """The error for an item that is there and cannot be opened: it may not be read, or its disk fails."""
+    whole = [Span(offset=0, length=item.size)]
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = "Let the station's user read this file, then dock it again."
+        return Unreadable("read", f"{item.path} may not be read.", hint, whole)
+    what = f"{item.path} cannot be opened ({error.strerror})."
+    return Unreadable("read", what, "Keep the card, and try it again.", whole)
+
+
 def refused(op: str, name: str, error: OSError) -> BwcdockError:
     """What an ``OSError`` at opening means."""
     if error.errno in _GONE | {errno.ENOENT, errno.ESTALE, errno.ENOTDIR}:
         return gone(op)
     if error.errno in (errno.EACCES, errno.EPERM):
-        hint = "Let the service's group read this device (see the udev rules), or this folder."
+        hint = "Let the service's group read this device (see the udev rules), or this file or folder."
         return NotAllowed(op, f"{name} may not be opened.", hint)
     if error.errno == errno.ELOOP:
         return NotAllowed(op, f"{name} is a symbolic link.", "Give the device or folder itself.")

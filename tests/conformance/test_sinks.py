@@ -45,7 +45,7 @@ class FolderBed:
         system = FaultySystem(Fault(name="link", nth=1, how="die_before"), {})
         with pytest.raises(Died):
             FilesystemSink("nas", self.root, identity=self.identity, system=system).put(key, source, digests, None)
-        (part,) = (p for p in (self.root / ".incoming").iterdir() if p.name.startswith(_incoming(key)))
+        (part,) = (p for p in (self.root / ".incoming").iterdir() if _incoming(key) in p.name)
         os.chmod(part, 0o600)
         os.truncate(part, at)
 

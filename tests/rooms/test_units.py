@@ -1,0 +1,142 @@
+"""The unit files against the program they start: names, paths, times and sizes agree, and no power came in unseen.
+
+What only systemd itself can say of them (scores, syntax) is in tests/dock, which `make check-dock` runs.
+"""
+
+import importlib.util
+import re
+
+import pytest
+from bwcdock import settings
+from bwcdock_drivers import reading, sandbox
+from unit_files import NAMES, UNITS, one, seconds, size, text, told
+
+DAEMON, FOUND = "bwcdock.service", "bwcdock-found.service"
+READER, ERASE = "bwcdock-reader@.service", "bwcdock-erase@.service"
+SERVICES = (DAEMON, FOUND, READER, ERASE)
+CONFS = ("sysusers.d/bwcdock.conf", "tmpfiles.d/bwcdock.conf")
+
+
+def test_all_units_are_there_and_nothing_else():
+    assert set(NAMES) == {*SERVICES, "bwcdock-reader.socket", "bwcdock-erase.socket"}
+    assert sorted(p.relative_to(UNITS).as_posix() for p in UNITS.glob("*/*")) == list(CONFS)
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "bwcdock-reader.socket", "bwcdock-erase.socket", *CONFS])
+def test_every_placeholder_is_known(name):
+    assert set(re.findall(r"@[^@\s]+@", text(name))) <= {"@BIN@"}
+    assert "@BIN@" in text(name) or not name.endswith(".service")
+    assert "/opt/" not in text(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_units_name_only_units_that_there_are(name):
+    for key, values in told(name).items():
+        if key in {"[Unit] Requires", "[Unit] Wants", "[Unit] After", "[Unit] Before"}:
+            for other in " ".join(values).split():
+                assert other in NAMES or not other.startswith("bwcdock"), (key, other)
+
+
+@pytest.mark.parametrize(("name", "module"), [(READER, "bwcdock_drivers.reader"), (ERASE, "bwcdock.erase_helper")])
+def test_what_is_started_is_there(name, module):
+    assert one(name, "[Service] ExecStart") == f"@BIN@/python -I -m {module}"
+    assert importlib.util.find_spec(module)
+
+
+def test_the_daemon_finds_the_socket_of_its_readers():
+    assert (
+        f"{reading.SOCKET_VARIABLE}={one('bwcdock-reader.socket', '[Socket] ListenStream')}"
+        in told(DAEMON)["[Service] Environment"]
+    )
+    for socket in ("bwcdock-reader.socket", "bwcdock-erase.socket"):
+        made = told(socket)
+        assert made["[Socket] ListenStream"][0].startswith("/run/bwcdock/")
+        assert made["[Socket] Accept"] == ["yes"]
+        assert (made["[Socket] SocketUser"], made["[Socket] SocketGroup"]) == (["root"], ["bwcdock"])
+        assert made["[Socket] SocketMode"] == ["0660"]
+    assert told(DAEMON)["[Service] RuntimeDirectoryPreserve"] == ["yes"], "stopping would take the sockets away"
+
+
+def test_times_fit_into_each_other():
+    stop_s = settings.Limits().stop_s
+    assert seconds(DAEMON, "[Service] TimeoutStopSec") >= 2 * stop_s
+    silence = seconds(DAEMON, "[Service] WatchdogSec")
+    back = silence + seconds(DAEMON, "[Service] TimeoutAbortSec") + seconds(DAEMON, "[Service] RestartSec")
+    assert silence == 30
+    assert back <= 40, "a stopped daemon must be at work again within 45 s, its start among them"
+    # One that is asked at its oldest may take its longest, and still is not ended in the middle.
+    assert seconds(READER, "[Service] RuntimeMaxSec") > reading.OLD_S + max(reading.LIST_S, reading.READ_S)
+
+
+def test_it_never_gives_up():
+    assert told(DAEMON)["[Service] Restart"] == ["always"]
+    for name in (DAEMON, FOUND, "bwcdock-reader.socket", "bwcdock-erase.socket"):
+        assert one(name, "[Unit] StartLimitIntervalSec") == "0"
+    for name in ("bwcdock-reader.socket", "bwcdock-erase.socket"):
+        assert one(name, "[Socket] TriggerLimitIntervalSec") == "0"
+    for name in (READER, ERASE):
+        assert one(name, "[Unit] CollectMode") == "inactive-or-failed", "failed instances would pile up"
+
+
+def test_sizes_fit_the_program():
+    assert int(one("bwcdock-reader.socket", "[Socket] MaxConnections")) >= 2 * settings.Limits().recorders_at_once
+    # The interpreter takes some 40 MiB before it is locked in.
+    assert size(READER, "[Service] MemoryMax") > sandbox.MEMORY_ROOM + (64 << 20)
+    assert size(DAEMON, "[Service] MemoryMax") >= 1 << 30
+
+
+# --- what each may do; a line that is added here is a power that is given on purpose ----------------------------------
+
+POWERS = {
+    DAEMON: {
+        "User": ["bwcdock"], "CapabilityBoundingSet": [""], "AmbientCapabilities": [""],
+        "DevicePolicy": ["closed"], "DeviceAllow": ["block-sd r", "char-usb_device r"],
+        "RestrictAddressFamilies": ["AF_UNIX AF_NETLINK"], "IPAddressDeny": ["any"],
+    },
+    FOUND: {
+        "User": ["bwcdock"], "CapabilityBoundingSet": [""], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
+        "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["AF_UNIX"], "IPAddressDeny": ["any"],
+    },
+    READER: {
+        "DynamicUser": ["yes"], "CapabilityBoundingSet": [""], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
+        "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["none"], "IPAddressDeny": ["any"],
+    },
+    ERASE: {
+        "CapabilityBoundingSet": ["CAP_SYS_ADMIN"], "AmbientCapabilities": [""],
+        "DevicePolicy": ["closed"], "DeviceAllow": ["block-sd rw"],
+        "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["AF_UNIX"], "IPAddressDeny": ["any"],
+    },
+}  # fmt: skip
+WAYS = {
+    "User", "DynamicUser", "SupplementaryGroups", "CapabilityBoundingSet", "AmbientCapabilities", "DevicePolicy",
+    "DeviceAllow", "PrivateNetwork", "RestrictAddressFamilies", "IPAddressDeny", "IPAddressAllow", "ReadWritePaths",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_has_the_powers_that_are_written_down(name):
+    given = {key.removeprefix("[Service] "): value for key, value in told(name).items()}
+    assert {key: value for key, value in given.items() if key in WAYS} == POWERS[name]
+    assert given["NoNewPrivileges"] == ["yes"]
+    assert given["ProtectSystem"] == ["strict"]
+
+
+def test_users_and_directories_are_those_of_the_units():
+    users = [line.split()[1] for line in text(CONFS[0]).splitlines() if line.startswith("u ")]
+    assert users == [one(DAEMON, "[Service] User")] == [one(FOUND, "[Service] User")]
+    made = {line.split()[1]: line.split()[2:5] for line in text(CONFS[1]).splitlines() if line.startswith("d ")}
+    for name in (DAEMON, FOUND):
+        for directory, place in (("StateDirectory", "/var/lib/"), ("RuntimeDirectory", "/run/")):
+            mode = one(name, f"[Service] {directory}Mode")
+            assert made[place + one(name, f"[Service] {directory}")] == [mode, "bwcdock", "bwcdock"]
+    assert made["/var/lib/bwcdock/keys"][0] == "0700"
+
+
+def test_every_unit_is_explained():
+    page = (UNITS.parent / "docs" / "systemd.md").read_text(encoding="utf-8")
+    for name in (*NAMES, *CONFS):
+        assert f"`{name}`" in page, name
+    for name in SERVICES:
+        for key in told(name):
+            line = key.removeprefix("[Service] ")
+            assert key.startswith(("[Unit]", "[Install]")) or f"`{line}" in page, (name, line)
