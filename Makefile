@@ -4,11 +4,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check bench faults lock clean
+.PHONY: setup demo test check check-dock bench faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 setup: $(STAMP) ## a virtual environment with every dependency, pinned by hash
 
@@ -27,11 +27,14 @@ test: $(STAMP) ## every test but the long campaigns; under ten minutes on two co
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
 check: $(STAMP) ## format, lint, types, import contracts
-	$(BIN)/ruff format --check daemon drivers tests bench
-	$(BIN)/ruff check daemon drivers tests bench
+	$(BIN)/ruff format --check daemon drivers tests bench packaging
+	$(BIN)/ruff check daemon drivers tests bench packaging
 	$(BIN)/mypy -p bwcdock -p bwcdock_drivers
 	MYPYPATH=tests/typed $(BIN)/mypy tests/typed/api.py tests/typed/example_driver.py
 	$(BIN)/lint-imports
+
+check-dock: $(STAMP) ## the dock against this machine's udev and systemd (needs Debian's udev, systemd, strace)
+	$(BIN)/python -m pytest -q tests/dock
 
 bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
 	$(BIN)/python -m bench
@@ -39,8 +42,15 @@ bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
 faults: $(STAMP) ## the long fault campaigns
 	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q tests/faults tests/life
 
-lock: ## write requirements.lock anew (needs uv)
+deb: $(STAMP) ## the Debian package, in dist/ (needs Debian's python3-venv and dpkg-dev)
+	$(BIN)/python packaging/deb.py dist
+
+hardware: $(STAMP) ## a dock in a virtual machine: real udev, systemd and USB recorders (needs root and QEMU)
+	$(BIN)/python tests/hardware
+
+lock: ## write requirements.lock and requirements.run.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock pyproject.toml -o requirements.run.lock
 
 clean: ## remove what was made here
 	rm -rf $(VENV) demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
