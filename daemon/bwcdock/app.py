@@ -1,8 +1,8 @@
 """The only place that builds things: a station directory from nothing, and a station at work from its directory."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -14,8 +14,10 @@ from bwcdock.core.facts import Finding, Found
 from bwcdock.core.local import tighten
 from bwcdock.core.rulepack import RulePack
 from bwcdock.errors import Misused
-from bwcdock.ledger import Ledger, Signer
+from bwcdock.lanes import moved
+from bwcdock.ledger import Ledger, Signer, open_read_only
 from bwcdock.lock import StationLock
+from bwcdock.manifest import RECEIPTS
 from bwcdock.ports import Clock, Driver, Sink
 from bwcdock.settings import Settings
 from bwcdock.settings import Sink as SinkSettings
@@ -28,8 +30,11 @@ from bwcdock.steps.witness import Witness
 
 KEY = "signing.key"
 PUBLIC = "station.pub"
-RECEIPTS = "receipts"
 CENTRAL_ID = "{name}.central"
+
+PIECE_S = 0.1
+"""A wait for the line's turn is made of such pieces, each a sign of life: to be held back is not to hang."""
+FOUNDED = "founded"
 
 
 def found(directory: Path, *, rules: str, name: str, unit: str, now: datetime) -> Path:
@@ -42,20 +47,105 @@ def found(directory: Path, *, rules: str, name: str, unit: str, now: datetime) -
     packs.load(rules, [resources.config_dir() / "rules"])
     text = config.render_template(name, unit, rules)
     durable.make_dirs(directory)
-    for part in ("ledger", f"ledger/{RECEIPTS}", "spool", "keys", "run", "rules", "quirks", "drop", "central"):
+    for part in ("rules", "quirks"):
         durable.make_dirs(directory / part)
     # The settings come last: a directory without them is no station, so a founding that died is begun anew elsewhere.
     durable.write_small(directory / ".bwcdock.toml.new", text.encode(), mode=0o640)
-    settings = config.load(directory / ".bwcdock.toml.new")
-    signer = Signer.generate(settings.paths.keys / KEY, origin(settings))
-    durable.write_small(settings.paths.keys / PUBLIC, f"{signer.verifier.vkey}\n".encode(), mode=0o644)
-    for sink in settings.sink:
-        identity = FilesystemSink(sink.name, sink.path).initialise()
-        durable.write_small(settings.paths.keys / CENTRAL_ID.format(name=sink.name), f"{identity}\n".encode())
-    Ledger.create(settings.paths.ledger, pack=rules, signer=signer, now=now).close()
+    _establish(config.load(directory / ".bwcdock.toml.new"), now)
     durable.write_small(settings_path, text.encode(), mode=0o640)
     durable.discard(directory / ".bwcdock.toml.new")
     return settings_path
+
+
+def founded(settings: Settings) -> Path:
+    """The mark of an installed station that it has been founded; never removed, so that no second ledger is made."""
+    return settings.paths.ledger.parent / FOUNDED
+
+
+def establish(settings: Settings, *, now: datetime) -> bool:
+    """Make what settings that were installed name: keys, ledger, spool, central storage. Whether there was none yet.
+
+    Once in a station's life, of which the mark tells; without it a founding that died is finished, with the same key.
+    """
+    mark = founded(settings)
+    if mark.exists():
+        return False
+    packs.load(settings.station.rules, [*settings.paths.rules, resources.config_dir() / "rules"])
+    _establish(settings, now)
+    durable.write_small(mark, f"{now.isoformat()}\n".encode(), mode=0o444)
+    return True
+
+
+def _establish(settings: Settings, now: datetime) -> None:
+    paths = settings.paths
+    places = (paths.ledger, paths.ledger / RECEIPTS, paths.spool, paths.keys, paths.run)
+    for place in (*places, *(drop.path for drop in settings.drop), *(sink.path for sink in settings.sink)):
+        durable.make_dirs(place)
+    key, public = paths.keys / KEY, paths.keys / PUBLIC
+    signer = (Signer.load if key.exists() else Signer.generate)(key, origin(settings))
+    _write_once(public, f"{signer.verifier.vkey}\n", mode=0o644)
+    for sink in settings.sink:
+        identity = FilesystemSink(sink.name, sink.path).initialise()
+        _write_once(paths.keys / CENTRAL_ID.format(name=sink.name), f"{identity}\n", mode=0o600)
+    try:
+        Ledger.create(paths.ledger, pack=settings.station.rules, signer=signer, now=now).close()
+    except Misused:  # there is one: of a founding that died before its mark, or not ours, which opening it tells
+        Ledger.open(paths.ledger, signer).close()
+
+
+def _write_once(path: Path, text: str, *, mode: int) -> None:
+    with suppress(FileExistsError):  # of a founding that died; it held the same key and the same central storage
+        durable.write_small(path, text.encode(), mode=mode)
+
+
+def take_sinks(settings: Settings) -> list[str]:
+    """Take every configured central storage into use that this station does not know yet; what was done, a line each.
+
+    An empty one is marked; one that another station marked is shared. Raises ``Misused`` with nothing changed where
+    a storage holds things but no marker, where two are one and the same, or where recordings are confirmed in another
+    one under this name: what is in the ledger must be found there. Raises ``Unreachable`` where one cannot be used.
+    If it dies between a marker and the identity, the next call finds the marker and goes on.
+    """
+    looked = [_looked_at(settings, sink) for sink in settings.sink]
+    markers = [marker for _, _, marker in looked if marker]
+    if len(set(markers)) < len(markers):
+        what = "Two sinks of the settings lead to one and the same central storage."
+        raise Misused("sinks init", what, "Correct [[sink]] path; nothing was changed.")
+    told = []
+    for sink, store, marker in looked:
+        path = settings.paths.keys / CENTRAL_ID.format(name=sink.name)
+        known = identity_of(settings, sink.name)
+        if known and known == marker:
+            told.append(f"{sink.name}: in use already.")
+            continue
+        durable.write_small(path, f"{store.initialise()}\n".encode(), mode=0o600, overwrite=True)
+        told.append(f"{sink.name}: {'joined, as another station marked it' if marker else 'marked'}, {sink.path}.")
+    return told
+
+
+def _looked_at(settings: Settings, sink: SinkSettings) -> tuple[SinkSettings, FilesystemSink, str]:
+    store = FilesystemSink(sink.name, sink.path)
+    marker, known = store.marker(), identity_of(settings, sink.name)
+    problem = ""
+    if not marker and (foreign := store.foreign()):
+        problem = f"{sink.path} has no marker and holds other things ({foreign[0]!a} …)."
+    elif known and known != marker and _is_in_use(settings, sink.name):
+        problem = f"{sink.path} is not the central storage {sink.name} in which recordings are confirmed."
+    if problem:
+        hint = "Mount the right one. A new storage gets a [[sink]] with a name of its own; nothing was changed."
+        raise Misused("sinks init", problem, hint)
+    return sink, store, marker
+
+
+def _is_in_use(settings: Settings, name: str) -> bool:
+    with open_read_only(settings.paths.ledger) as ledger:
+        return ledger.holds_in(name)
+
+
+def identity_of(settings: Settings, name: str) -> str | None:
+    """The id of the central storage this station has taken into use under this name; ``None`` where it has none."""
+    path = settings.paths.keys / CENTRAL_ID.format(name=name)
+    return path.read_text().strip() or None if path.exists() else None
 
 
 def origin(settings: Settings) -> str:
@@ -131,12 +221,32 @@ def sinks(settings: Settings, clock: Clock) -> dict[str, Sink]:
 
 
 def _sink(sink: SinkSettings, settings: Settings, clock: Clock) -> Sink:
-    path = settings.paths.keys / CENTRAL_ID.format(name=sink.name)
-    identity = path.read_text().strip() if path.exists() else ""
-    if sink.bandwidth is None:
-        return FilesystemSink(sink.name, sink.path, identity=identity)
-    pace = Throttle(sink.bandwidth, monotonic=clock.monotonic, wait=time.sleep)
-    return FilesystemSink(sink.name, sink.path, identity=identity, pace=pace)
+    return FilesystemSink(
+        sink.name,
+        sink.path,
+        identity=identity_of(settings, sink.name),
+        station=settings.station.name,
+        pace=_pace(sink.bandwidth, clock),
+    )
+
+
+def _pace(bandwidth: int | None, clock: Clock) -> Callable[[int], None]:
+    """Called at every chunk: it is a sign of life, and it waits where bytes a second are limited."""
+    throttle = Throttle(bandwidth, monotonic=clock.monotonic, wait=_wait) if bandwidth else None
+
+    def pace(size: int) -> None:
+        moved()
+        if throttle:
+            throttle(size)
+
+    return pace
+
+
+def _wait(seconds: float) -> None:
+    while seconds > 0:
+        time.sleep(min(seconds, PIECE_S))
+        moved()
+        seconds -= PIECE_S
 
 
 def _vouched(clock: Clock) -> str:

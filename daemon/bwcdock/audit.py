@@ -6,37 +6,36 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from bwcdock.core.facts import SPOOL, Digests, Receipted
+from bwcdock.core.facts import (
+    SPOOL,
+    Digests,
+    Entry,
+    EraseIntended,
+    Found,
+    Quarantined,
+    Receipted,
+    Reformatted,
+    Settled,
+)
 from bwcdock.core.names import show
-from bwcdock.core.record import Record, State
+from bwcdock.core.record import Illegal, Record, State, apply
+from bwcdock.core.retention import Erasing, may_erase
 from bwcdock.errors import BwcdockError, Unreachable, Untrue
-from bwcdock.ledger import Reader, Verifier, check, open_read_only
-from bwcdock.manifest import Manifest, open_signed
+from bwcdock.ledger import Disagreement, Reader, Verifier, check, open_read_only
+from bwcdock.manifest import MANIFEST, RECEIPTS, Manifest, open_signed
 from bwcdock.overview import running
 from bwcdock.ports import Sink
 from bwcdock.reading import Whole, read_back
 from bwcdock.settings import Settings
-from bwcdock.steps.push import MANIFEST
-from bwcdock.steps.witness import folder_of
-from bwcdock.verify_central import RECEIPTS
+from bwcdock.spool import run_name
+from bwcdock.steps.witness import folder_of, newest_head
 
 AGAIN_S = (0.3, 1.5)
 """Pauses before doubtful things are looked at again beside a working daemon, which moves a file a moment before or
 after it says so: longer than its slowest commit. What still disagrees then does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
-    """Two places that do not tell the same: a stable dotted code, the place, what in one sentence."""
-
-    code: str
-    place: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.code} at {self.place}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +103,14 @@ class _Audit:
         try:
             with open_read_only(directory) as ledger:
                 leaves = ledger.size
-                ids = [record.id for record in ledger.records()]
+                ids = sorted(ledger.ids(*State))
                 records = len(ids)
-                looks: list[Look] = [partial(self._record, ledger, rid) for rid in ids]
-                looks += [partial(self._receipt, ledger, s.id) for s in ledger.sessions() if s.receipt]
-                looks += [partial(self._stray, ledger, path) for path in self._files()]
+                looks: Iterator[Look] = chain(
+                    (partial(self._record, ledger, rid) for rid in ids),
+                    (partial(self._receipt, ledger, sid) for sid in ledger.sessions_with(Receipted.ev)),
+                    (partial(self._stray, ledger, path) for path in self._files()),
+                    (partial(_alone, entry) for entry in ledger.history(ev=Reformatted.ev)),
+                )
                 self._found += self._looked(looks)
         except BwcdockError as error:
             if error.what not in {told.what for told in self._found}:
@@ -135,15 +137,17 @@ class _Audit:
     def _witnessed(self) -> list[str]:
         """The newest head each sink was given: what shows that both files of the ledger were put back together."""
         notes = []
+        verifier = Verifier.parse(self._key)
         for name, sink in self._sinks.items():
             try:
-                newest = sink.newest(folder_of(self._settings.station.name), ".note")
-                data = sink.recall(newest) if newest else None
+                head, strange = newest_head(sink, folder_of(self._settings.station.name), verifier)
             except BwcdockError as error:
                 self._unreachable(name, error)
                 continue
-            if data is not None:
-                notes.append(data.decode("utf-8", "replace"))
+            what = "It lies among the heads of this ledger and is none."
+            self._found += [_say("witness.signature", f"{name}:{key}", what) for key in strange]
+            if head is not None:
+                notes.append(head.note)
         return notes
 
     def _unreachable(self, sink: str, error: BwcdockError) -> None:
@@ -168,8 +172,25 @@ class _Audit:
                 yield _say("sink.unknown", held.sink, f"It holds record {record.id} and is not in the settings.")
             elif record.digests and held.sink not in self._away:
                 yield from self._central_copy(sink, record, record.digests, held.key, held.manifest)
+        if record.erased_at or record.erasing:
+            yield from _unfounded(ledger.history(record=record.id))
+        if record.state is State.QUARANTINED:
+            yield from self._runs(ledger, record)
         if not record.copies and record.state in {State.SEALED, State.RELEASED}:
             yield _say("record.nowhere", record.id, "It is sealed, and no place holds its bytes.")
+
+    def _runs(self, ledger: Reader, record: Record) -> Told:
+        """What was salvaged of a recording that cannot be had whole: each run still aside, with the digest it had."""
+        aside = self._settings.paths.spool / "quarantine"
+        told = (entry.fact for entry in ledger.history(record=record.id, ev=Quarantined.ev))
+        for run in dict.fromkeys(run for fact in told if isinstance(fact, Quarantined) for run in fact.runs):
+            name = run_name(record.id, run.offset, run.length)
+            # Other bytes of the same place are kept beside the first, under a number.
+            kept = [path for path in (aside / name, *sorted(aside.glob(f"{name}.*"))) if path.is_file()]
+            if not kept:
+                yield _say("quarantine.missing", name, f"What was salvaged of {show(record.item.path)} is gone.")
+            elif not any(_has(path, run.blake3) for path in kept):
+                yield _say("quarantine.differs", name, f"It is not what was salvaged of {show(record.item.path)}.")
 
     def _spool_copy(self, record: Record, digests: Digests) -> Told:
         name = show(record.item.path)
@@ -248,11 +269,44 @@ class _Audit:
             yield _say("spool.stray", path.name, "A file in the spool that no sealed record accounts for.")
 
 
+def _unfounded(history: Iterable[Entry]) -> Told:
+    """Whether each erasing from the recorder had its ground: folded up to its intent, the record gets a permit then.
+
+    How many days had to pass is a setting that may have changed since, so any number of days is content here. That no
+    outcome stands without an intent is the record's table, which the ledger's own proof goes by.
+    """
+    record: Record | None = None
+    for entry in history:
+        if isinstance(entry.fact, EraseIntended) and not (record and may_erase(record, entry.at, Erasing(after_s=0))):
+            yield _say(
+                "erase.unfounded", entry.fact.record, f"Leaf {entry.seq} lets it go from its recorder too early."
+            )
+        if not isinstance(entry.fact, Found | Settled):
+            try:
+                record = apply(record, entry)
+            except Illegal:  # told by the ledger's own proof
+                return
+
+
+def _alone(entry: Entry) -> Told:
+    """A card is formatted by order of two persons at least."""
+    assert isinstance(entry.fact, Reformatted)
+    if len({" ".join(name.split()).casefold() for name in entry.fact.by} - {""}) < 2:
+        yield _say("erase.alone", entry.fact.recorder, f"Leaf {entry.seq} formats a card without a second person.")
+
+
 def _same(data: bytes | None, digest: str, where: str) -> Told:
     if data is None:
         yield _say("receipt.missing", where, "The receipt is gone.")
     elif hashlib.sha256(data).hexdigest() != digest:
         yield _say("receipt.differs", where, "It is not the receipt that was written.")
+
+
+def _has(path: Path, digest: str) -> bool:
+    try:
+        return read_back(path).blake3 == digest
+    except OSError:
+        return False
 
 
 def _bytes(path: Path) -> bytes | None:

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from bwcdock.toml_lines import Loc, line_of, lines_of
 
 __all__ = [
     "SETTINGS_NAME", "STATION_ENV", "Drop", "Problem", "Secret", "Settings", "Sink",
-    "check", "find_station", "load", "render_template",
+    "blame", "check", "find_station", "load", "render_template",
 ]  # fmt: skip
 
 STATION_ENV = "BWCDOCK_STATION"
@@ -68,6 +69,13 @@ def check(path: Path) -> list[Problem]:
     return _examine(path)[1]
 
 
+def blame(path: Path, loc: Loc, what: str, remedy: str) -> Problem:
+    """What is wrong with that to which the setting ``loc`` leads, at its line in ``path``, which has been read."""
+    path = path / SETTINGS_NAME if path.is_dir() else path
+    line = line_of(loc, lines_of(path.read_text(encoding="utf-8")))
+    return Problem(file=path, line=line, what=f"{_label(loc)}: {what}", remedy=remedy)
+
+
 def render_template(name: str, unit: str, rules: str) -> str:
     """The shipped settings with the station's name, unit (执法单位) and rule pack filled in: a file that loads.
 
@@ -89,6 +97,8 @@ def render_template(name: str, unit: str, rules: str) -> str:
 def _examine(path: Path) -> tuple[Settings | None, list[Problem]]:
     path = path / SETTINGS_NAME if path.is_dir() else path
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # before it is opened: a pipe would wait for somebody to write
+            return None, [_whole(path, "It is not a file.", "Name a settings file, or a station's directory.")]
         with path.open("rb") as stream:
             raw = stream.read(_FILE_BYTES + 1)
     except FileNotFoundError:
@@ -178,7 +188,8 @@ def _say(error: ErrorDetails) -> tuple[str, str]:
         return f"must be {_EXPECTED[kind]}, not {_KINDS.get(type(value), 'a date or time')}.", remedy
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"is {value}.", f"It must be {words} {context[key]}."
+        bound = context[key]
+        return f"is {value}.", f"It must be {words} {int(bound) if bound == int(bound) else bound}."
     if kind == "literal_error":
         return f"is {_shown(value)}.", f"Write {context['expected']}."
     if kind == "string_pattern_mismatch":

@@ -6,19 +6,22 @@ from contextlib import ExitStack
 
 from bwcdock.core.facts import Fact, Sighting
 from bwcdock.core.record import Record
+from bwcdock.core.session import Session
 from bwcdock.errors import BwcdockError, Misbehaved, Unplugged
 from bwcdock.lanes import Lane
 from bwcdock.ports import Driver, Recorder
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.dock import Docked, claimant, dock
+from bwcdock.steps.erase import Looked, look
 from bwcdock.steps.pull import Progress, Pull
+from bwcdock.steps.recheck import recheck
 
 STALL_LOOKS = 8
 """How often within its time limit a read is looked at: a hung one is given up at most an eighth too late."""
 
 LEAVE_S = 5.0
-"""How long a driver may take to let go. It is left alone after that: the lane's thread is a daemon."""
+"""How long a recorder may take to let go, whatever it is doing. Then its slot is free and its thread left behind."""
 
 
 class Docking:
@@ -35,8 +38,10 @@ class Docking:
         self.leaving = False
         self.gone = False
         self._bench = bench
-        self._lane = Lane(f"recorder {sighting.port}", depth=bench.settings.limits.lane_calls)
         self._stack = ExitStack()
+        # Its thread closes the driver, whenever it comes out of the last call: a hung one may take a day for it.
+        name = f"recorder {sighting.port}"
+        self._lane = Lane(name, depth=bench.settings.limits.lane_calls, last=self._stack.close)
         self._recorder: Recorder | None = None
         self._pulls: dict[str, Pull] = {}
         chosen = bench.settings.pull
@@ -54,15 +59,42 @@ class Docking:
         if driver is None:
             return None
         self._recorder = await self._lane.call(self._open, driver, timeout_s=limits.open_timeout_s)
-        docked = await self._lane.call(
-            dock, self._bench, self.session, driver.name, self._recorder, self._buffers, timeout_s=limits.list_timeout_s
-        )
+        listing = self._lane.submit(dock, self._bench, self.session, driver.name, self._recorder, self._buffers)
+        docked = await self._while_it_moves(listing, limits.list_timeout_s)
         self.serial = docked.identity.serial
         self.records = frozenset(docked.items)
         return docked
 
+    async def _while_it_moves(self, listing: asyncio.Future[Docked], limit_s: float) -> Docked:
+        """What listing says. The limit is for every step of it: a card with many sealed files is slow, not hung."""
+        loop = asyncio.get_running_loop()
+        signs, since = self._lane.signs, loop.time()
+        while not listing.done():
+            await asyncio.wait({listing}, timeout=limit_s / STALL_LOOKS)
+            if self._lane.signs != signs:
+                signs, since = self._lane.signs, loop.time()
+            elif loop.time() - since > limit_s and not listing.done():
+                self._lane.give_up(f"did not answer within {limit_s:g} s")
+        return listing.result()
+
     def _open(self, driver: Driver) -> Recorder:
         return self._stack.enter_context(driver.open(self.sighting))
+
+    async def look(self, session: Session, doubtful: Sequence[str]) -> Looked:
+        """What lies on it now, once it is drained; settles what an earlier erasing left open."""
+        if self._recorder is None or self.leaving:
+            raise Unplugged("look", "The recorder is leaving.", "It is looked at again at the next docking.")
+        limit_s = self._bench.settings.pull.list_timeout_s
+        return await self._lane.call(
+            look, self._bench, session, self._recorder, self._buffers, doubtful, timeout_s=limit_s
+        )
+
+    async def recheck(self) -> Fact | None:
+        """Look at its clock, battery and room again; what is otherwise than before, ``None`` where nothing is."""
+        if self._recorder is None or self.leaving:
+            return None
+        limit_s = self._bench.settings.pull.open_timeout_s
+        return await self._lane.call(recheck, self._bench, self.session, self._recorder, timeout_s=limit_s)
 
     async def pull(self, record: Record, house: Lane) -> tuple[Fact, ...]:
         """Read one recording on the lane, finish it on ``house``; what it proved. Raises what reading raises."""
@@ -106,12 +138,16 @@ class Docking:
                 raise Misbehaved("pull", what, "Take the recorder out and dock it again.")
 
     async def leave(self) -> None:
-        """Stop the pulls, close the driver, end the lane; however badly the recorder behaves, within a few seconds."""
+        """Stop the pulls, close the driver, end the lane; however badly the recorder behaves, within LEAVE_S."""
         self.leaving = True
         for pull in list(self._pulls.values()):
             pull.cancel()
         try:
-            await self._lane.call(self._stack.close, timeout_s=LEAVE_S)
+            letting_go = self._lane.submit(self._stack.close)
+            await asyncio.wait({letting_go}, timeout=LEAVE_S)
+            if not letting_go.done():
+                self._lane.give_up("did not let go in time")
+            letting_go.result()
         except BwcdockError:
             pass  # stuck before, or now: its thread is left behind, and nothing waits for it
         finally:

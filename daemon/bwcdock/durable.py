@@ -127,6 +127,12 @@ def discard(path: Path, *, system: System = SYSTEM) -> None:
         system.unlink(path)
 
 
+def unlink_at(directory: int, name: bytes, *, system: System = SYSTEM) -> None:
+    """Unlink ``name`` in the open ``directory`` and sync that: when it returns, the name is gone for good."""
+    system.unlink(name, dir_fd=directory)
+    system.fsync(directory)
+
+
 def publish(part: Path, final: Path, *, mode: int = 0o400, system: System = SYSTEM) -> None:
     """Give the synced file ``part`` the name ``final`` for good; on return the name is durable.
 
@@ -217,6 +223,7 @@ class PartFile:
         self.path = path
         self._boot = boot
         self._held = 0
+        self._reserved = 0
         self._named = False
         self._system = system
         self._direct = -1
@@ -310,6 +317,7 @@ class PartFile:
             return
         try:
             self._system.reserve(self._usable(), size)
+            self._reserved = size
         except OSError as error:
             if error.errno not in _NO_FALLOCATE:
                 raise self._failure("reserve room", error, missing=size - self._length) from error
@@ -392,7 +400,10 @@ class PartFile:
         self.sync()
 
     def close(self) -> None:
-        """Close without any promise; the length stays as progress. May be called twice."""
+        """Close without any promise; the length stays as progress, room beyond it goes back. May be called twice."""
+        if self._reserved > self._length and self._fd >= 0 and not self._broken:
+            with suppress(OSError):  # the length is what it was: dying or failing here leaves too much room taken
+                self._system.ftruncate(self._fd, self._length)
         for fd in (self._direct, self._fd):
             if fd >= 0:
                 self._system.close(fd)

@@ -13,7 +13,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
-from bwcdock.errors import Misbehaved
+import structlog
+
+from bwcdock.errors import Misbehaved, Unreachable
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -24,6 +28,14 @@ DEPTH = 16
 
 OWN_DEPTH = 4096
 """Calls that may wait on a lane of the station's own: bounded by what plan starts, never by one recorder."""
+
+LOOKS = 8
+"""How often within its limit a call is looked at for signs of life: it is given up at most an eighth too late."""
+
+HANGS = "Look after its network, its mount and its disks. What hangs goes on by itself when it answers again."
+"""The remedy for a call that hangs."""
+
+_here = threading.local()
 
 
 class _Job(Generic[T]):
@@ -36,23 +48,29 @@ class _Job(Generic[T]):
         self.future: asyncio.Future[T] = loop.create_future()
         self.timer: asyncio.TimerHandle | None = None
         self.running = False
+        self.back: asyncio.Future[T] | None = None  # for whoever wants to know how it ended after it was given up
         self.over = False  # the lane's thread reads it too, to leave out what was refused meanwhile
 
 
 class Lane:
     """A thread with a queue. ``name`` appears in errors and as the thread's name.
 
+    ``last`` is the last thing the thread does, after :meth:`close` or, where a call hangs, as soon as that returns.
+    ``signs`` grows with every call it begins and with every :func:`moved` inside one.
     Use from one event loop. Calls run in the order they were made; results and exceptions come back on the loop, also
     when the loop is being closed (then they are dropped quietly).
     """
 
-    def __init__(self, name: str, *, depth: int = DEPTH) -> None:
+    def __init__(self, name: str, *, depth: int = DEPTH, last: Callable[[], object] = lambda: None) -> None:
         self.name = name
+        self.signs = 0
+        self._last = last
         self._depth = depth
         self._inbox: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._open: list[_Job[Any]] = []  # submitted and not over, in order; its length is what bounds the queue
         self._shut = ""  # why no further call is taken
         self.stuck = False
+        self.back: asyncio.Future[Any] | None = None
         threading.Thread(target=self._run, name=f"lane {name}", daemon=True).start()
 
     async def call(self, fn: Callable[[*Ts], T], *args: *Ts, timeout_s: float) -> T:
@@ -82,11 +100,13 @@ class Lane:
     def give_up(self, why: str) -> None:
         """Make the lane ``stuck`` now, for a caller that watches a :meth:`submit` itself; ``why`` completes "it …".
 
-        The running call's future raises :class:`~bwcdock.errors.Misbehaved` where it is still awaited.
+        The running call's future raises :class:`~bwcdock.errors.Misbehaved` where it is still awaited; ``back`` ends
+        as that call does, when it comes back after all.
         """
         self.stuck = True
         for job in [job for job in self._open if job.running]:
             self._end(job)
+            self.back = job.back = job.loop.create_future()
             if not job.future.done():
                 job.future.set_exception(self._misbehaved(why))
                 job.future.exception()  # seen: whoever gave up may have stopped awaiting it
@@ -105,11 +125,20 @@ class Lane:
     # --- the lane's thread ---
 
     def _run(self) -> None:
+        _here.lane = self
+        self._work()
+        try:
+            self._last()
+        except Exception:  # a driver that fails to close: nobody waits for it any more
+            log.exception("lane.last", lane=self.name)
+
+    def _work(self) -> None:
         while (job := self._inbox.get()) is not None:
             if job.over or job.future.cancelled() or not _tell(job.loop, self._begin, job):
                 _tell(job.loop, self._finish, job, None, None)
                 continue
             result, error = None, None
+            self.signs += 1
             try:
                 result = job.work()
             except Exception as raised:  # it travels to the caller
@@ -130,17 +159,19 @@ class Lane:
             job.timer = job.loop.call_later(job.timeout_s, self._expire, job)
 
     def _finish(self, job: _Job[Any], result: Any, error: Exception | None) -> None:
-        if job.over:
-            return  # it came back after it had been given up
-        self._end(job)
-        if job.future.done():
-            return  # the caller was cancelled
+        future = job.back if job.over else job.future
+        if not job.over:
+            self._end(job)
+        if future is None or future.done():
+            return  # refused while it waited; or the caller was cancelled
         if isinstance(error, StopIteration):  # a Future cannot carry it
             error = RuntimeError(f"lane {self.name}: {error!r} raised")
-        if error is not None:
-            job.future.set_exception(error)
-        else:
-            job.future.set_result(result)
+        if error is None:
+            future.set_result(result)
+            return
+        future.set_exception(error)
+        if job.over:
+            future.exception()  # seen: nobody need be waiting for what had been given up
 
     def _expire(self, job: _Job[Any]) -> None:
         self._end(job)
@@ -166,6 +197,108 @@ class Lane:
         return Misbehaved(f"lane {self.name}", f"It {what}.", "Take the recorder out and dock it again.")
 
 
+def moved() -> None:
+    """Say, inside a call on a lane, that it gets on: whoever watches it goes on waiting. Elsewhere it is nothing."""
+    lane: Lane | None = getattr(_here, "lane", None)
+    if lane is not None:
+        lane.signs += 1
+
+
+class Hung(Unreachable):
+    """A call gave no sign of life for too long and was left behind. ``back`` ends as it does, if ever it does."""
+
+    def __init__(self, what: str, sink: str, back: "asyncio.Future[Any]") -> None:
+        super().__init__("wait", what, HANGS, sink)
+        self.back = back
+
+
+class Crew:
+    """``count`` lanes for calls to central storage ``name``, which may be slow for hours but must not be silent.
+
+    A call without a sign of life (:func:`moved`) for ``limit_s`` is left behind with its thread, and a fresh lane takes
+    the place. At most ``spare`` threads are left behind so; then a place stays empty until one of them returns, for
+    each holds memory and a descriptor. Use from one event loop.
+    """
+
+    def __init__(self, name: str, count: int, *, limit_s: float, spare: int) -> None:
+        self.name = name
+        self._count = count
+        self._limit_s = limit_s
+        self._most = count + spare
+        self._made = 0
+        self._behind = 0
+        self._closed = False
+        self._lanes: list[Lane] = []
+        self._fill()
+
+    @property
+    def behind(self) -> int:
+        """How many calls hang and were left behind."""
+        return self._behind
+
+    async def call(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
+        """What ``fn(*args)`` returns or raises, from the lane with the fewest calls.
+
+        Raises :class:`Hung` when it was left behind, and ``Unreachable`` where it never began: because it waited behind
+        one that hangs, or all lanes do.
+        """
+        if not self._lanes:
+            what = f"{self._behind} calls hang there, and no more are made until one of them returns."
+            raise Unreachable("wait", what, HANGS, self.name)
+        lane, begun = least_busy(self._lanes), threading.Event()
+
+        def work() -> T:
+            begun.set()
+            return fn(*args)
+
+        call = lane.submit(work)
+        self._look(lane, call, lane.signs, call.get_loop().time())
+        try:
+            return await call
+        except Misbehaved:
+            if not lane.stuck:
+                raise
+        what = f"It has given no sign of life for {self._limit_s:g} s."
+        if begun.is_set() and lane.back is not None:
+            raise Hung(what, self.name, lane.back)
+        raise Unreachable("wait", what, HANGS, self.name)
+
+    def close(self) -> None:
+        """Take no more calls; what runs may end."""
+        self._closed = True
+        for lane in self._lanes:
+            lane.close()
+
+    def _look(self, lane: Lane, call: "asyncio.Future[T]", signs: int, since: float) -> None:
+        """Until the call is over or was given up, here or by the look at another call on the same lane."""
+        if call.done():
+            return
+        now = call.get_loop().time()
+        if lane.signs != signs:
+            signs, since = lane.signs, now
+        elif now - since > self._limit_s:
+            self._leave_behind(lane)
+            return
+        call.get_loop().call_later(self._limit_s / LOOKS, self._look, lane, call, signs, since)
+
+    def _leave_behind(self, lane: Lane) -> None:
+        lane.give_up("hangs")
+        self._lanes.remove(lane)
+        if lane.back is not None:
+            self._behind += 1
+            lane.back.add_done_callback(self._returned)
+        self._fill()
+
+    def _returned(self, _: "asyncio.Future[Any]") -> None:
+        self._behind -= 1
+        self._fill()
+
+    def _fill(self) -> None:
+        while not self._closed and len(self._lanes) < self._count and len(self._lanes) + self._behind < self._most:
+            self._made += 1
+            self._lanes.append(own_lane(f"{self.name} {self._made}"))
+
+
 def own_lane(name: str) -> Lane:
     """A lane for the station's own work."""
     return Lane(name, depth=OWN_DEPTH)
@@ -174,6 +307,15 @@ def own_lane(name: str) -> Lane:
 def least_busy(lanes: Sequence[Lane]) -> Lane:
     """The lane with the fewest calls."""
     return min(lanes, key=lambda lane: lane.waiting)
+
+
+async def at_most(work: set[Any], limit_s: float) -> None:
+    """Wait at most ``limit_s`` for all of it, then let go of what is left; its threads are daemons."""
+    if not work:
+        return
+    _, left = await asyncio.wait(work, timeout=limit_s)
+    for task in left:
+        task.cancel()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[*Ts], object], *args: *Ts) -> bool:
@@ -202,11 +344,6 @@ class LoopLag:
             due = loop.time() + self._interval_s
             await asyncio.sleep(self._interval_s)
             self._samples.append(max(0.0, loop.time() - due))
-
-    @property
-    def last_s(self) -> float:
-        """The newest sample in seconds; 0 before the first."""
-        return self._samples[-1] if self._samples else 0.0
 
     @property
     def p99_s(self) -> float:

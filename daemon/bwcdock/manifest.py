@@ -25,6 +25,12 @@ from bwcdock.core.facts import Claim, Corrected, Drift, Finding, Identity, Media
 from bwcdock.errors import Untrue
 from bwcdock.ledger.checkpoint import Verifier
 
+MANIFEST = ".manifest.json"
+"""What a recording's key is followed by in the key of its manifest."""
+
+RECEIPTS = "receipts"
+"""The folder of the receipts, here beside the ledger and in central storage."""
+
 MAX_DOCUMENT = 16 << 20
 """Bytes of a signed document that are looked at: a receipt of 30,000 recordings has 12 MiB, a manifest 10 KiB."""
 
@@ -72,11 +78,13 @@ class Manifest(_Paper):
     escaped text is not that name itself (else empty). ``claim`` is what the recorder's clock said, ``corrected`` what
     the station makes of it with ``drift``; ``station_clock`` is the kernel's word on the station's own clock.
     ``officer``, ``unit`` are whose it is by the issue register, not what the recorder says. ``verdict`` is how the
-    obligation stood when this was written (``at``). Sizes in bytes, times UTC.
+    obligation stood when this was written (``at``). Sizes in bytes, times UTC. ``key`` is the object's place in central
+    storage, so that a recording moved to another officer's folder with its manifest is found; empty where not told.
     """
 
     schema_id: Literal["bwcdock.manifest"] = "bwcdock.manifest"
     version: Literal[1] = 1
+    key: str = ""
     record: str
     recorder: Identity
     driver: str
@@ -114,9 +122,18 @@ class ReceiptLine(_Paper):
     verdict: str = ""
 
 
+class Citation(_Paper):
+    """An article that lines of a receipt name: ``article`` as it stands there, the regulation's title, its words."""
+
+    article: str
+    regulation: str = ""
+    quote: str
+
+
 class Receipt(_Paper):
     """移交回执: what was handed over in these sessions, for the officer to keep.
 
+    ``citations`` says once what each article named in the lines is.
     ``digest`` is :func:`hash_of_hashes` of the lines, ``count`` and ``size`` their number and bytes: a receipt that
     does not add up is not read.
     """
@@ -133,6 +150,7 @@ class Receipt(_Paper):
     lines: tuple[ReceiptLine, ...]
     digest: Sha256
     findings: tuple[Finding, ...] = ()
+    citations: tuple[Citation, ...] = ()
     at: AwareDatetime
     station_version: str
 
@@ -155,6 +173,7 @@ def receipt(
     findings: Sequence[Finding],
     at: datetime,
     station_version: str,
+    citations: Sequence[Citation] = (),
 ) -> Receipt:
     """A receipt over ``lines``, in the order of their record ids, with the sums made here."""
     ordered = tuple(sorted(lines, key=lambda line: line.record))
@@ -169,6 +188,7 @@ def receipt(
         lines=ordered,
         digest=hash_of_hashes(ordered),
         findings=tuple(findings),
+        citations=tuple(citations),
         at=at,
         station_version=station_version,
     )

@@ -2,8 +2,7 @@
 
 import fcntl
 import os
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -51,11 +50,11 @@ FINDINGS = 200
 
 def records(settings: Settings, ledger: Reader, chosen: Iterable[Record], now: datetime) -> list[RecordView]:
     """These recordings for people, each with the findings that still hold about it."""
-    about: dict[str, list[Finding]] = defaultdict(list)
-    for told in ledger.findings():
-        if told.subject_kind == "record":
-            about[told.subject].append(told.finding)
-    return [record_view(record, about[record.id], now, settings.law.at_risk_ratio) for record in chosen]
+
+    def about(record: Record) -> list[Finding]:
+        return [told.finding for told in ledger.findings(kind="record", subject=record.id)]
+
+    return [record_view(record, about(record), now, settings.law.at_risk_ratio) for record in chosen]
 
 
 def status(settings: Settings, ledger: Reader, now: datetime) -> StatusView:
@@ -64,7 +63,8 @@ def status(settings: Settings, ledger: Reader, now: datetime) -> StatusView:
     by_state = {str(state): int(number) for state, number in counts.by_state}
     pid = running(settings)
     moved = {told.session: told.moved for told in live(settings, pid, now)}
-    views = [shown(ledger, session) for session in ledger.sessions(limit=SESSIONS)]
+    unfinished = ledger.unfinished()
+    views = [shown(ledger, session, unfinished) for session in ledger.sessions(limit=SESSIONS)]
     # Only the bytes are taken from the snapshot: of everything else the ledger knows more.
     sessions = [replace(view, moved=max(view.moved, moved.get(view.session, 0))) for view in views]
     head = ledger.last_head()
@@ -87,13 +87,14 @@ def status(settings: Settings, ledger: Reader, now: datetime) -> StatusView:
             signed_size=head.checkpoint.size if head else 0,
             signed_at=from_ms(head.t) if head else None,
         ),
-        findings=tuple(_about(told) for told in ledger.findings()[-FINDINGS:]),
+        findings=tuple(_about(told) for told in ledger.findings(limit=FINDINGS)),
     )
 
 
-def shown(ledger: Reader, session: Session) -> SessionView:
-    """One docking for people."""
-    known = {rid: record for rid in session.records if (record := ledger.record(rid)) is not None}
+def shown(ledger: Reader, session: Session, unfinished: Set[str]) -> SessionView:
+    """One docking for people; ``unfinished`` are the records of the ledger that are, and no other is read."""
+    mine = [rid for rid in session.records if rid in unfinished]
+    known = {rid: record for rid in mine if (record := ledger.record(rid)) is not None}
     return session_view(session, known, {})
 
 

@@ -145,6 +145,15 @@ class Held:
     readback: Literal["direct", "cached", "server"] = "direct"
 
 
+@runtime_checkable
+class Tidies(Protocol):
+    """Ability of a sink: what a transfer that was never finished left behind can be removed."""
+
+    def tidy(self, before: datetime) -> None:
+        """Remove what this station began and last wrote to before that moment; nobody else's, nothing published."""
+        ...
+
+
 class Sink(Protocol):
     """A place of central storage. It has no delete.
 
@@ -170,10 +179,10 @@ class Sink(Protocol):
         """Store a small document (manifest, checkpoint, receipt) under ``key``, with the same promises as ``put``."""
         ...
 
-    def newest(self, prefix: str, suffix: str) -> str | None:
-        """The greatest key directly under ``prefix`` (a key without its last part) that ends in ``suffix``, by name.
+    def newest(self, prefix: str, suffix: str, most: int) -> list[str]:
+        """The ``most`` greatest keys directly under ``prefix`` (a key without its last part) that end in ``suffix``.
 
-        ``None`` where there is none. For the heads of a ledger, which are named by their growth.
+        By name, the greatest first. For the heads of a ledger, which are named by their growth.
         """
         ...
 

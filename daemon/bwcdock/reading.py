@@ -81,7 +81,7 @@ class Whole:
         self.size = status.st_size
         if not stat.S_ISREG(status.st_mode):
             self.close()
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+            raise OSError(errno.EISDIR, "not a regular file", str(path))
 
     def read(self, offset: int, length: int) -> bytes:
         """At most ``length`` bytes from ``offset``, fewer only at the end. Raises ``OSError``."""
@@ -137,7 +137,7 @@ class Reading:
         try:
             status = os.fstat(self._fd)
             if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", name)
+                raise OSError(errno.EISDIR, "not a regular file", name)
             if self.how == "cached":
                 self._drop_cache()
         except BaseException:

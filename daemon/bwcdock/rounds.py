@@ -1,5 +1,7 @@
 """What the station does by the clock and for itself: the heartbeat, the signed head and its witnesses, the scrub."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -8,7 +10,7 @@ import structlog
 
 from bwcdock.core.facts import Fact, Finding, Found, Scrubbed, Settled, Severity
 from bwcdock.errors import BwcdockError, LedgerBroken
-from bwcdock.lanes import Lane, LoopLag
+from bwcdock.lanes import HANGS, Crew, Lane, LoopLag
 from bwcdock.reading import Buffers
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
@@ -19,30 +21,46 @@ log = structlog.get_logger()
 EMPTY_S = 60.0
 """How long the scrub waits for something to read: days do not need seconds."""
 
+AGAIN_S = 60.0
+"""How long a round that failed waits before it begins anew: what made it fail is seldom gone at once."""
+
+CARRY_S = 5.0
+"""How long the signing of the next head waits for the carrying of the last: a sink that hangs does not hold it up."""
+
 
 class Rounds:
-    """Runs beside the loop until cancelled. ``know`` takes the records a round has changed; ``sinks`` are lanes."""
+    """Runs beside the loop until cancelled. ``know`` takes the records a round has changed."""
 
     def __init__(
         self,
         bench: Bench,
         desk: Lane,
-        sinks: Mapping[str, Lane],
-        findings: Callable[[], Sequence[Finding]],
+        sinks: Mapping[str, Crew],
         know: Callable[[Iterable[str]], Awaitable[None]],
     ) -> None:
         self.lag = LoopLag()
         self._bench = bench
         self._desk = desk
         self._sinks = sinks
-        self._findings = findings
         self._know = know
         self._scrubber = Lane("scrub")
+        self._chance = random.Random()  # noqa: S311  (it spreads reading; it guards nothing)
         self._witnessed_at = bench.clock.monotonic()
 
     def all(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Every round, to be run as a task each."""
-        return self._beats(), self._heads(), self._scrubs(), self.lag.run()
+        return *(self._on(each) for each in (self._beats, self._heads, self._scrubs)), self.lag.run()
+
+    async def _on(self, round_: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A round that fails is told, and begun anew: the disk or the program may be at fault, the others go on."""
+        while True:
+            try:
+                await round_()
+            except LedgerBroken:
+                raise
+            except Exception:
+                log.exception("round.failed", round=round_.__name__)
+                await self.sleep(AGAIN_S)
 
     def close(self) -> None:
         """Let go of the scrub's thread."""
@@ -60,33 +78,36 @@ class Rounds:
         await self._desk.submit(self._bench.book.record, facts)
 
     async def _beats(self) -> None:
-        """The heartbeat, and what the watch has to say about its places."""
-        codes: set[str] = set()
+        """The heartbeat."""
         while True:
             await self._desk.submit(housekeeping.beat, self._bench)
-            found = tuple(self._findings())
-            codes |= {finding.code for finding in found}
-            await self.tell(found, codes)
             await self.sleep(self._bench.settings.ledger.beat_s)
 
     async def _heads(self) -> None:
         """Sign the head of the ledger and carry it to every sink."""
-        while True:
-            await self.sleep(self._bench.settings.ledger.checkpoint_every_s)
-            await self._desk.submit(housekeeping.sign_head, self._bench)
-            await self.witness()
+        carrying: asyncio.Future[None] | None = None
+        try:
+            while True:
+                await self.sleep(self._bench.settings.ledger.checkpoint_every_s)
+                await self._desk.submit(housekeeping.sign_head, self._bench)
+                carrying = carrying or asyncio.ensure_future(self.witness())
+                await asyncio.wait({carrying}, timeout=CARRY_S)
+                if carrying.done():
+                    carrying.result()
+                    carrying = None
+        finally:
+            if carrying is not None:
+                carrying.cancel()
 
     async def witness(self) -> None:
-        """Carry every signed head to every sink that can be reached."""
+        """Carry every signed head to every sink that can be reached; none of them waits for another."""
         now = self._bench.clock.monotonic()
-        for name, witness in self._bench.witnesses.items():
-            try:
-                await self._sinks[name].submit(witness.bring)
-                self._witnessed_at = self._bench.clock.monotonic()
-            except LedgerBroken:
-                raise
-            except BwcdockError as error:
-                log.warning("witness.waits", sink=name, what=str(error))
+        bringing = [asyncio.ensure_future(self._bring(name)) for name in self._bench.witnesses]
+        try:
+            await asyncio.gather(*bringing)
+        finally:
+            for each in bringing:
+                each.cancel()
         age_s = now - self._witnessed_at
         late = age_s > self._bench.settings.ledger.witness_alarm_s
         finding = Finding(
@@ -97,14 +118,39 @@ class Rounds:
         )
         await self.tell([finding] if late else [], [finding.code])
 
+    async def _bring(self, sink: str) -> None:
+        try:
+            await self._sinks[sink].call(self._bench.witnesses[sink].bring)
+            self._witnessed_at = self._bench.clock.monotonic()
+        except LedgerBroken:
+            raise
+        except BwcdockError as error:
+            log.warning("witness.waits", sink=sink, what=str(error))
+        await self.tell_hung(sink)
+
+    async def tell_hung(self, sink: str) -> None:
+        """Whether calls to this sink hang now; said at once where one is left behind, and again with every head."""
+        limit_s = self._bench.settings.push.call_timeout_s
+        finding = Finding(
+            severity=Severity.WARN,
+            code=f"sink.hung.{sink}",
+            what=f"A call to central storage {sink} has moved nothing for {limit_s:g} s and was left behind.",
+            remedy=f"{HANGS} If it never does, start the station anew: nothing is lost by it.",
+        )
+        await self.tell([finding] if self._sinks[sink].behind else [], [finding.code])
+
     async def _scrubs(self) -> None:
-        """Read every sealed file of the spool once in ``scrub_days``, evenly spread; begun anew at every start."""
+        """Read every sealed file of the spool once in ``scrub_days``, evenly spread.
+
+        It begins at any of them: a station that is switched off every evening would else read the same ones for ever.
+        """
         buffers = Buffers(count=1)
         while True:
             ids = await self._desk.submit(housekeeping.sealed_ids, self._bench)
+            begin = self._chance.randrange(len(ids)) if ids else 0
             pause_s = self._bench.settings.spool.scrub_days * 86400 / max(len(ids), 1)
             bad = 0
-            for rid in ids:
+            for rid in (*ids[begin:], *ids[:begin]):
                 await self.sleep(pause_s)
                 if not await self._scrubber.submit(scrub, self._bench, rid, buffers):
                     bad += 1

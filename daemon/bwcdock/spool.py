@@ -4,13 +4,14 @@ import errno
 import os
 import re
 from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from bwcdock import durable
 from bwcdock.calls import SYSTEM, System
-from bwcdock.core.facts import SPOOL, Digests
+from bwcdock.core.facts import SPOOL, Digests, Run, Span
 from bwcdock.core.retention import Permit
 from bwcdock.durable import PartFile
 from bwcdock.errors import BwcdockError, Misused, SpoolBroken, SpoolFull, Untrue
@@ -107,20 +108,6 @@ class Spool:
             inodes_free=v.f_favail if v.f_files else None,  # btrfs counts no inodes
         )
 
-    def admits(self, bytes_needed: int, *, files: int = 1) -> None:
-        """Return where ``bytes_needed`` in ``files`` files fit beside the reserve; else raise ``SpoolFull``.
-
-        Asked before the first byte: full is a state of the station, not an accident in the middle of a file.
-        """
-        room = self.room()
-        missing = bytes_needed + room.reserve - room.free
-        if missing > 0:
-            what = f"The spool has {room.free} bytes free, keeps {room.reserve} back, and {bytes_needed} are needed."
-            raise SpoolFull("admit", what, "Let central storage catch up, or give the spool a larger disk.", missing)
-        if room.inodes_free is not None and room.inodes_free < files + 100:  # a hundred for the ledger and manifests
-            what = f"The spool's volume has {room.inodes_free} inodes left and {files} files are to come."
-            raise SpoolFull("admit", what, "Remove other small files from that volume.", 0)
-
     # --- partial files ------------------------------------------------------------------------------------------------
 
     def open_part(self, record_id: str) -> PartFile:
@@ -143,12 +130,13 @@ class Spool:
         except FileNotFoundError:
             return 0
 
-    def part_room(self, record_id: str) -> int:
-        """Bytes of the volume that the partial file takes, those reserved for it included; 0 where there is none."""
-        try:
-            return self._part(record_id).stat().st_blocks * 512
-        except FileNotFoundError:
-            return 0
+    def part_rooms(self) -> dict[str, int]:
+        """Bytes of the volume that each partial file takes, those reserved for it included, by record."""
+        rooms = {}
+        for entry in _entries(self._parts):
+            with suppress(FileNotFoundError):  # published meanwhile
+                rooms[entry.name.removesuffix(".part")] = entry.stat(follow_symlinks=False).st_blocks * 512
+        return rooms
 
     def discard_part(self, record_id: str) -> None:
         """Forget what was pulled so far. If a power cut brings the name back it is told apart by its content."""
@@ -160,6 +148,38 @@ class Spool:
     def quarantine_part(self, record_id: str) -> int:
         """Set the partial file aside for good, never padded; return the bytes kept, 0 where there was none."""
         return self._set_aside(self._part(record_id), record_id)
+
+    def open_run(self, record_id: str) -> PartFile:
+        """An empty file for a run of good bytes between bad places; never the partial file, which begins at byte 0.
+
+        If it dies before :meth:`keep_run`, the next start takes it for a temporary file and discards it.
+        """
+        path = self._run(record_id)
+        try:
+            durable.discard(path, system=self._system)
+            return PartFile(path, boot=self._boot, system=self._system)
+        except OSError as error:
+            raise _broken("salvage", path, error) from error
+
+    def keep_run(self, record_id: str, run: Span, *, of_part: bool = False) -> Run | None:
+        """Set the run just written (or the partial file, its good beginning) aside under its record and its place.
+
+        The same bytes of the same place are kept once, however often a bad card is docked. Answers what is kept, with
+        the digest the disk gives for it; of nothing, nothing is kept.
+        """
+        path = self._part(record_id) if of_part else self._run(record_id)
+        if run.length == 0:
+            try:
+                durable.discard(path, system=self._system)
+            except OSError as error:
+                raise _broken("discard", path, error) from error
+            return None
+        try:
+            digest = read_back(path, system=self._system).blake3
+        except OSError as error:
+            raise _broken("salvage", path, error) from error
+        self._set_aside(path, run_name(record_id, run.offset, run.length), once=True)
+        return Run(offset=run.offset, length=run.length, blake3=digest)
 
     # --- whole files --------------------------------------------------------------------------------------------------
 
@@ -173,7 +193,11 @@ class Spool:
         part, whole = self._part(record_id), self._whole(record_id)
         try:
             if whole.exists():
-                return self._already_whole(record_id, digests, size)
+                try:
+                    return self._already_whole(record_id, digests, size)
+                except Untrue:
+                    # Published before its fact and rotten since: there it would be in the way of every later seal.
+                    self._set_aside(whole, record_id)
             if not part.exists():
                 raise Untrue("seal", f"The pulled file of record {record_id} is gone.", "It is pulled again.")
             with PartFile(part, system=self._system) as opened:
@@ -278,6 +302,9 @@ class Spool:
     def _part(self, record_id: str) -> Path:
         return self._parts / f"{_checked(record_id)}.part"
 
+    def _run(self, record_id: str) -> Path:
+        return self._parts / f".{_checked(record_id)}.tmp"
+
     def _whole(self, record_id: str) -> Path:
         return self._wholes / _checked(record_id)
 
@@ -286,7 +313,8 @@ class Spool:
             return ()
         return (self._part(record),) if kind == "part" else (self._whole(record),)
 
-    def _set_aside(self, path: Path, record_id: str) -> int:
+    def _set_aside(self, path: Path, name: str, *, once: bool = False) -> int:
+        """Move it into quarantine under a free name; with ``once`` not where the same bytes lie there already."""
         try:
             size = path.stat().st_size
         except FileNotFoundError:
@@ -294,11 +322,12 @@ class Spool:
         # A record may be set aside more than once; every one is kept.
         number = 0
         while True:
-            target = self._aside / (f"{record_id}.{number}" if number else record_id)
+            target = self._aside / (f"{name}.{number}" if number else name)
             try:
                 durable.set_aside(path, target, system=self._system)
             except FileExistsError:
-                if target.samefile(path):  # it died between the new name and the end of the old one
+                # The same file: it died between the new name and the end of the old one.
+                if target.samefile(path) or (once and self._alike(path, target)):
                     durable.discard(path, system=self._system)
                     return size
                 number += 1
@@ -307,10 +336,24 @@ class Spool:
             else:
                 return size
 
+    def _alike(self, one: Path, other: Path) -> bool:
+        """Whether both hold the same bytes, read from the disk; what cannot be read is like nothing."""
+        if one.stat().st_size != other.stat().st_size:
+            return False
+        try:
+            return read_back(one, system=self._system).blake3 == read_back(other, system=self._system).blake3
+        except OSError:
+            return False
+
     def _compare(self, op: str, record_id: str, found: ReadBack, digests: Digests, size: int) -> None:
         if found.size != size or found.blake3 != digests.blake3:
             what = f"The disk holds other bytes for record {record_id} than were pulled ({found.size} of {size} bytes)."
             raise Untrue(op, what, "Check the disk (smartctl, memory test); the recording is pulled again.")
+
+
+def run_name(record_id: str, offset: int, length: int) -> str:
+    """What a run of a record's bytes is called in quarantine: by its place, from and up to but without."""
+    return f"{record_id}@{offset:016d}-{offset + length:016d}"
 
 
 def _entries(directory: Path) -> Iterator["os.DirEntry[str]"]:
@@ -327,5 +370,5 @@ def _checked(record_id: str) -> str:
 def _broken(op: str, path: Path, error: OSError) -> BwcdockError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:  # a name or a directory block found no room
         return SpoolFull(op, f"There is no room for {path.name}: {error.strerror}.", "Make room on the spool.", 0)
-    what = f"{path.name} in the spool cannot be used: {error.strerror or error}."
+    what = f"{path} cannot be used: {error.strerror or error}."
     return SpoolBroken(op, what, "Check the spool's disk, its mount and its permissions.")

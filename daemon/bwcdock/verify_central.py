@@ -13,12 +13,13 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from bwcdock.core.facts import Sealed
-from bwcdock.errors import LedgerBroken, Untrue
+from bwcdock.errors import LedgerBroken, Misused, Untrue
 from bwcdock.ledger import codec
 from bwcdock.ledger.checkpoint import Checkpoint, Verifier
 from bwcdock.ledger.tree import leaf_hash, verify_consistency, verify_inclusion
 from bwcdock.manifest import MAX_DOCUMENT, Manifest, Receipt, open_signed
 from bwcdock.reading import Buffers, Whole, read_back
+from bwcdock.sinks.filesystem import MARKER
 
 MANIFEST = ".manifest.json"
 CHECKPOINTS = "checkpoints"
@@ -69,12 +70,17 @@ def verify(central: Path, public_keys: str, *, pace: Callable[[int], None] = lam
     """Check every signature, digest, proof and list in ``central``; reads every byte, changes nothing.
 
     ``public_keys`` is the station's key in its C2SP text, or one a line where several stations share the storage.
-    ``pace`` is called with the size of every chunk read. Raises ``Misused`` where a key is none, ``OSError`` where the
-    directory itself cannot be read; what else cannot be read is a line of the report.
+    ``pace`` is called with the size of every chunk read. Raises ``Misused`` where a key is none or the directory is no
+    central storage (a share that is not mounted leaves an empty folder), ``OSError`` where the directory itself cannot
+    be read; what else cannot be read is a line of the report.
+
+    What was removed with its manifest and its receipt leaves no trace here; only the station's ledger knows of it.
     """
     verifiers = tuple(Verifier.parse(line) for line in public_keys.splitlines() if line.strip())
     run = _Run(central=central, verifiers=verifiers, pace=pace)
-    os.listdir(central)
+    if MARKER not in os.listdir(central):
+        hint = f"Mount it, or name the directory that holds {MARKER}; nothing was proven."
+        raise Misused("verify", f"{central} is no central storage: there is no {MARKER} in it.", hint)
     _checkpoints(run)
     _objects(run)
     _receipts(run)
@@ -106,6 +112,8 @@ def _checkpoints(run: _Run) -> None:
         chain.sort(key=lambda entry: entry[1].size)
         for (_, old), (path, new) in itertools.pairwise(chain):
             _continues(run, path, old, new)
+    if not run.heads:
+        run.say(run.central / CHECKPOINTS, "no checkpoint of the keys given: nothing of their stations is proven here.")
 
 
 def _checkpoint(run: _Run, path: Path) -> Checkpoint | None:
@@ -137,11 +145,11 @@ def _continues(run: _Run, path: Path, old: Checkpoint, new: Checkpoint) -> None:
         told = json.loads(data)
         hashes = [_unbase64(h) for h in told["hashes"]]
         ends = (told["from"], told["to"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         run.say(proof, f"no consistency proof: {error}.")
         return
     if ends != (old.size, new.size):
-        run.say(proof, f"leads from {ends[0]} to {ends[1]} leaves; {old.size} to {new.size} is missing.")
+        run.say(proof, f"leads from {ends[0]!r} to {ends[1]!r} leaves; {old.size} to {new.size} is missing.")
     elif not verify_consistency(old.size, new.size, hashes, old.root, new.root):
         run.say(proof, f"the tree of {new.size} leaves does not continue the tree of {old.size}: history was changed.")
 
@@ -157,6 +165,8 @@ def _objects(run: _Run) -> None:
             if manifest is None:
                 continue
             _position(run, path, manifest)
+            if manifest.key not in {"", str(target.relative_to(run.central))}:
+                run.say(path, f"belongs to {manifest.key}: it was moved.")
             if not target.is_file() or target.is_symlink():
                 run.say(path, "a manifest without its object.")
                 continue

@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         told, status = _sentence(error)
-        print(f"bwcdock: {told}", file=sys.stderr)
+        print(f"bwcdock: {plain(told)}", file=sys.stderr)
         return status
 
 
@@ -40,6 +40,14 @@ def _run(argv: Sequence[str] | None) -> int:
             sys.stdout.flush()
         except BrokenPipeError:
             unseen()
+
+
+def plain(text: str) -> str:
+    """``text`` with everything written out that a terminal might take for an order; line ends stay.
+
+    Names and values come from whoever could write them: a card, a share, a file that is no settings file.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def unseen() -> None:

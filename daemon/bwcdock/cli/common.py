@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from rich.cells import cell_len, set_cell_size
 
 from bwcdock import config
-from bwcdock.cli import unseen
+from bwcdock.cli import plain, unseen
 from bwcdock.errors import Misused
 from bwcdock.settings import Settings
 
@@ -36,10 +36,10 @@ def settings_of(asked: argparse.Namespace) -> Settings:
 
 
 def say(*told: str) -> None:
-    """Print these lines as they are."""
+    """Print these lines; what is not printable is written out."""
     try:
         for line in told:
-            print(line)
+            print(plain(line))
         sys.stdout.flush()
     except BrokenPipeError:
         unseen()
@@ -119,6 +119,16 @@ def fold(text: str, room: int | None, indent: str = "") -> list[str]:
             lines[-1] += f" {word}"
         else:
             lines.append(indent + word)
+    return lines
+
+
+def broken(text: str, room: int | None, indent: str) -> list[str]:
+    """Chinese text, which has no blanks to fold at, on lines of at most ``room`` columns, all of it indented."""
+    lines = [indent]
+    for sign in text:
+        if room is not None and cell_len(lines[-1]) + cell_len(sign) > room:
+            lines.append(indent)
+        lines[-1] += sign
     return lines
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from bwcdock.cli import unseen
+from bwcdock.cli import plain, unseen
 from bwcdock.cli.common import cut, fold, pad, say, size
 from bwcdock.core.view import LAMP_ZH, SessionView, session_view
 from bwcdock.station import Station
@@ -127,7 +127,7 @@ class Screen:
     def _say_findings(self, view: SessionView) -> None:
         said = self._findings.get(view.session, 0)
         for finding in view.findings[said:]:
-            line = f"  {finding.severity} {finding.code}: {finding.what}"
+            line = plain(f"  {finding.severity} {finding.code}: {finding.what}")
             if self._live:
                 # Above the bars, and through the console that draws them.
                 self._bars.console.print("\n".join(fold(line, self._bars.console.width, "    ")), soft_wrap=True)
@@ -137,4 +137,4 @@ class Screen:
 
 
 def _name(view: SessionView) -> str:
-    return view.recorder or view.port.rpartition("/")[2]
+    return plain(view.recorder or view.port.rpartition("/")[2])

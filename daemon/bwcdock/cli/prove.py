@@ -16,7 +16,7 @@ from bwcdock.cli.receipts import receipt_lines
 from bwcdock.clock import WallClock
 from bwcdock.errors import Misused
 from bwcdock.ledger import Verifier
-from bwcdock.manifest import Receipt, open_signed
+from bwcdock.manifest import RECEIPTS, Receipt, open_signed
 from bwcdock.verify_central import Report, verify
 
 
@@ -41,7 +41,7 @@ def audited(asked: argparse.Namespace) -> int:
 def receipt(asked: argparse.Namespace) -> int:
     """`bwcdock receipt`."""
     settings = settings_of(asked)
-    data = _paper(settings.paths.ledger / app.RECEIPTS, asked.session).read_bytes()
+    data = _paper(settings.paths.ledger / RECEIPTS, asked.session).read_bytes()
     told = open_signed(data, Receipt, Verifier.parse(app.public_key(settings)))
     if asked.json:
         print_json(told, Receipt)
@@ -52,6 +52,8 @@ def receipt(asked: argparse.Namespace) -> int:
 
 def _paper(directory: Path, session: str) -> Path:
     """The one receipt whose session begins so."""
+    if not session:
+        raise Misused("receipt", "No session is named.", "Name one, or how it begins: `bwcdock status` shows them.")
     names = sorted(name for name in os.listdir(directory) if name.startswith(session) and name.endswith(".json"))
     if len(names) == 1:
         return directory / names[0]

@@ -7,12 +7,22 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bwcdock import overview
-from bwcdock.cli.common import WELL, cut, fold, print_json, say, settings_of, size, span, table, width
+from bwcdock.cli.common import WELL, broken, cut, fold, print_json, say, settings_of, size, span, table, width
 from bwcdock.clock import WallClock
 from bwcdock.core.names import show
 from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
-from bwcdock.core.view import LACKS_ZH, LAMP_ZH, READY_ZH, STANDING_ZH, Lamp, RecordView, SessionView, StatusView
+from bwcdock.core.view import (
+    LACKS_ZH,
+    LAMP_ZH,
+    READY_ZH,
+    STANDING_ZH,
+    Lamp,
+    RecordView,
+    SessionView,
+    StatusView,
+    citation,
+)
 from bwcdock.errors import Misused
 from bwcdock.ledger import open_read_only
 
@@ -69,12 +79,19 @@ def _status_lines(view: StatusView, zone: str, room: int | None) -> Iterator[str
                 yield from fold(
                     f"{session.recorder}: 暂不可领用 not ready to issue: {lacks} ({session.do})", room, "  "
                 )
+            elif session.lamp in {Lamp.ATTENTION, Lamp.UNFINISHED}:
+                name = session.recorder or session.port.rpartition("/")[2]
+                yield from fold(f"{name}: {LAMP_ZH[session.lamp]} {session.lamp}: {session.do}", room, "  ")
     if view.owes:
         yield ""
         for record in view.owes[:OWES]:
             left = "" if record.seconds_left is None else span(record.seconds_left)
             verdict = STANDING_ZH[Standing(record.verdict)] if record.verdict else ""
-            yield from fold(f"owed: {show(record.path, 50)} · {verdict} {left} · {record.article}", room, "  ")
+            law = citation(record.article, record.regulation)
+            yield from fold(f"未移交 owed: {show(record.path, 50)} · {verdict} {left} · {law}", room, "  ")
+        for law, quote in dict.fromkeys((citation(r.article, r.regulation), r.quote) for r in view.owes[:OWES]):
+            if quote:
+                yield from broken(f"{law}:“{quote}”", room, "  ")
         yield from _more(view.owed - OWES, "see `bwcdock records`")
     if view.findings:
         yield ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bwcdock import __version__
+from bwcdock.cli import plain
 
 STUCK_S = 20.0
 """How long nothing may move before `ingest` gives up: longer than a short fault of a network, shorter than patience."""
@@ -21,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
     """Says in one sentence what is wrong with what was typed, and where help is."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+        self.exit(2, f"{self.prog}: {plain(message)}. See `{self.prog} --help`.\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,7 +38,26 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = made.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for add in (_init, _config, _ingest, _run, _status, _records, _audit, _receipt, _verify, _demo):
+    for add in (
+        _init,
+        _config,
+        _sinks,
+        _ingest,
+        _run,
+        _status,
+        _records,
+        _audit,
+        _receipt,
+        _verify,
+        _demo,
+        _erase,
+        _slots,
+        _suggest,
+        _install,
+        _uninstall,
+        _found,
+        _doctor,
+    ):
         add(commands)
     return made
 
@@ -102,10 +122,26 @@ def _config(commands: Commands) -> None:
         inner,
         "check",
         "check a settings file",
-        "Check a settings file: every problem on a line of its own, with file, line and remedy.",
+        "Check a settings file and what it leads to (rule pack, local rules, quirks, holidays, slots): every problem "
+        "on a line of its own, with file, line and remedy.",
         "make.check",
     )
     check.add_argument("file", type=Path, metavar="FILE", help="the file, or a station's directory")
+
+
+def _sinks(commands: Commands) -> None:
+    sinks = commands.add_parser("sinks", help="central storage", description="Central storage.")
+    inner = sinks.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _command(
+        inner,
+        "init",
+        "take new central storage of the settings into use",
+        "Mark each central storage of the settings that this station does not know yet, and keep its identity in "
+        "keys/; one that another station marked is shared. To be run after [[sink]] path was changed or added, with "
+        "the storage mounted. Refuses a folder that holds other things, and another storage in place of one in which "
+        "recordings are confirmed.",
+        "sinks.take",
+    )
 
 
 # --- work -------------------------------------------------------------------------------------------------------------
@@ -145,7 +181,7 @@ def _run(commands: Commands) -> None:
         "the daemon: watch the drop folders until told to stop",
         "The daemon: what is put into a drop folder of the settings is a docked recorder. Ends cleanly on SIGTERM or "
         "Ctrl-C, within the seconds of [limits] stop_s. Only one may work on a station.",
-        "work.run",
+        "serve.run",
     )
 
 
@@ -210,7 +246,8 @@ def _verify(commands: Commands) -> None:
         "verify",
         "prove a central directory with nothing but the station's public key",
         "Prove every object, manifest, receipt and checkpoint in CENTRAL_DIR with nothing but the station's public "
-        "key: no station, no ledger, no network. Exit status 0 only if all hold.",
+        "key: no station, no ledger, no network. Exit status 0 only if all hold. A recording that was removed together "
+        "with its manifest and its receipt leaves no trace there: only `bwcdock audit` at the station finds that.",
         "prove.verified",
         "Example: bwcdock verify /mnt/central --key station.pub",
     )
@@ -235,3 +272,148 @@ def _demo(commands: Commands) -> None:
     )
     demo.add_argument("directory", type=Path, metavar="DIR", help="a new directory; the station is DIR/station")
     _rules(demo)
+
+
+def _erase(commands: Commands) -> None:
+    erase = _command(
+        commands,
+        "erase",
+        "what may be erased from recorders, and why the rest stays",
+        "Show which recordings may be erased from the recorders they came from, and for each other one why it stays; "
+        "or order a whole card to be formatted anew. Where [erase] is enabled the daemon erases by itself what may go, "
+        "at a docking that is drained; this command erases nothing.",
+        "erase.erase",
+        "Example: bwcdock erase --format --slot 3 --by 张三 --by 李四",
+    )
+    _json(erase)
+    which = erase.add_mutually_exclusive_group()
+    which.add_argument("--slot", type=int, metavar="N", help="only the recorder in this slot")
+    which.add_argument("--recorder", default="", metavar="SERIAL", help="only this recorder")
+    what = erase.add_mutually_exclusive_group(required=True)
+    what.add_argument("--dry-run", action="store_true", help="show what may go; works beside the daemon and without it")
+    what.add_argument(
+        "--format", action="store_true", help="order the card to be formatted; the daemon follows it within the hour"
+    )
+    erase.add_argument(
+        "--by", action="append", default=[], metavar="NAME", help="who orders the formatting; two different persons"
+    )
+
+
+# --- the machine ------------------------------------------------------------------------------------------------------
+
+
+def _install(commands: Commands) -> None:
+    bring = _command(
+        commands,
+        "install",
+        "make this machine a docking station",
+        "Put units, udev rules, the service's user and the settings in place, so that `systemctl start bwcdock` runs "
+        "the station. What exists of settings, ledger and keys is left alone; a second run changes nothing.",
+        "machine.bring",
+        "Example: sudo bwcdock install --name dock-07 --unit 福州市城市管理委员会",
+    )
+    _root(bring)
+    _rules(bring)
+    bring.add_argument("--name", default="dock-01", help="the station's name, for new settings (dock-01)")
+    bring.add_argument("--unit", default="unit", help="the enforcement unit (执法单位), for new settings")
+
+
+def _uninstall(commands: Commands) -> None:
+    away = _command(
+        commands,
+        "uninstall",
+        "take the program off this machine",
+        "Stop the station and remove units, udev rules and the service's declarations. Settings, ledger, keys and "
+        "footage stay.",
+        "machine.away",
+    )
+    _root(away)
+
+
+def _root(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="another root, for disk images")
+    command.add_argument("--dry-run", action="store_true", help="show every file and command, and change nothing")
+
+
+def _found(commands: Commands) -> None:
+    _command(
+        commands,
+        "found",
+        "make the keys and the ledger of installed settings, once",
+        "Make what the settings of an installed station name: keys, ledger, spool, central storage. Its unit calls it "
+        "before the first start; where the mark of a founded station lies, nothing is made.",
+        "machine.found",
+    )
+
+
+def _doctor(commands: Commands) -> None:
+    doctor = _command(
+        commands,
+        "doctor",
+        "look at everything an installer would want to know",
+        "Look at udev rules, groups, the spool's file system and room, the clock, SQLite, other programs that grab "
+        "recorders, and USB power and speed. Each line says well, or what to do. Changes nothing.",
+        "doctor.doctor",
+        "Exit status: 0 all is well; 1 something is to be done.",
+    )
+    _json(doctor)
+
+
+# --- the dock ---------------------------------------------------------------------------------------------------------
+
+
+def _slots(commands: Commands) -> None:
+    slots = _command(
+        commands,
+        "slots",
+        "which USB port is which slot of the dock",
+        "The slots of the dock: number, USB port, and what is plugged in there now.",
+        "dock.show",
+        "Example: sudo bwcdock slots learn --count 8 --priority 1",
+    )
+    _json(slots)
+    inner = slots.add_subparsers(metavar="COMMAND", title="commands")
+    learn = _command(
+        inner,
+        "learn",
+        "bind ports to slots by plugging one device after the other",
+        "Plug one device after the other, slot 1 first: the port of each becomes the next slot, through hubs as well. "
+        "Any USB device will do, one alone for all ports too. Ctrl-C ends; then slots.toml and udev's rules are "
+        "written.",
+        "dock.learn",
+    )
+    learn.add_argument("--count", type=int, metavar="N", help="end by itself after so many slots")
+    learn.add_argument(
+        "--priority", type=int, action="append", default=[], metavar="N", help="this slot goes first; may be repeated"
+    )
+    learn.add_argument("--yes", action="store_true", help="replace the slots there are without asking")
+    put = _command(
+        inner,
+        "set",
+        "bind one port to a slot",
+        "Bind one port to a slot; the other slots stay as they are.",
+        "dock.put",
+    )
+    put.add_argument("number", type=int, metavar="N", help="the slot")
+    put.add_argument("port", metavar="PORT", help="the port's path, such as pci-0000:00:14.0-usb-0:1.2")
+    put.add_argument("--priority", action="store_true", help="this slot goes first")
+    write = _command(
+        inner,
+        "write",
+        "tell udev the slots of slots.toml",
+        "Write udev's rules for the slots of slots.toml, after it was changed by hand.",
+        "dock.write",
+    )
+    for command in (learn, put, write):
+        command.add_argument("--rules", type=Path, metavar="FILE", help="udev's rules are written here instead")
+
+
+def _suggest(commands: Commands) -> None:
+    _command(
+        commands,
+        "suggest",
+        "print the quirk stanza that would match what is plugged in",
+        "For every disk that is plugged in by USB, a quirk file that would match it: save it as NAME.toml in a folder "
+        "of [paths] quirks and mend it there. DRIVERS.md explains every key.",
+        "dock.suggest",
+    )

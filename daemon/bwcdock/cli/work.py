@@ -1,23 +1,24 @@
-"""Commands that work: ingest (dock these sources and carry them through), run (the daemon)."""
+"""The command ingest: dock these sources, and carry them through."""
 
 import argparse
 import asyncio
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bwcdock import app, logs
 from bwcdock.cli.common import OWED, WELL, fold, say, settings_of, width
 from bwcdock.cli.progress import Screen
-from bwcdock.cli.receipts import receipt_lines
+from bwcdock.cli.receipts import receipt_lines, title
 from bwcdock.cli.usage import STUCK_S
 from bwcdock.core.names import show
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
-from bwcdock.detect.folders import DropFolder, FolderWatch
+from bwcdock.core.view import unlisted
 from bwcdock.detect.named import Named
+from bwcdock.errors import Misused
 from bwcdock.ledger import Ledger
 from bwcdock.settings import Settings
 from bwcdock.station import Station
@@ -33,6 +34,15 @@ MOVING = 256 << 10
 NAMES = 8
 """How many recordings are named in one sentence; `bwcdock records` names them all."""
 
+APART_ZH = {
+    "unreadable": "有坏块或无权读取,已隔离",
+    "untrue": "两次读取不一致,已隔离",
+    "copy-bad": "副本损坏,已隔离",
+    "bug": "因程序故障已隔离",
+    "lost": "已不在记录仪上",
+}
+"""Why a recording is set apart, by the reason in its fact."""
+
 WITNESS_S = 3.0
 """How long central storage may take to be shown the last head before it is left without; the next start shows it."""
 
@@ -45,13 +55,42 @@ def ingest(asked: argparse.Namespace) -> int:
     return carry_through(settings, asked.sources, patience_s=asked.patience)
 
 
-def carry_through(settings: Settings, sources: Sequence[Path], *, patience_s: float = STUCK_S) -> int:
-    """Dock these sources, several at once, and carry everything through; the exit status."""
-    watch = Named(sources, live_s=settings.watch.live_s)
+def carry_through(
+    settings: Settings, sources: Sequence[Path], *, live: bool = False, patience_s: float = STUCK_S
+) -> int:
+    """Dock these sources, several at once, and carry everything through; the exit status. ``live`` as in ``Named``."""
+    watch = Named(sources, live=live)
+    for source in sources:
+        _not_our_own(settings, source)
     with app.opened(settings) as bench:
         station = Station(bench, app.drivers(settings), watch)
         stopped = asyncio.run(_until_done(station, watch, patience_s))
-        return _report(bench, station, stopped)
+        return _report(bench, station, watch, stopped=stopped)
+
+
+def _not_our_own(settings: Settings, source: Path) -> None:
+    """The station's own places are no recorder: its key would end up in central storage. Raises Misused."""
+    paths = settings.paths
+    own = [("ledger", paths.ledger), ("spool", paths.spool), ("keys", paths.keys), ("run", paths.run)]
+    own += [(f"central storage {sink.name}", sink.path) for sink in settings.sink]
+    for name, place in own:
+        if _around(source)[0] in _around(place) or _around(place)[0] in _around(source):
+            what = f"{source} is, holds or lies in a place of the station's own ({name})."
+            raise Misused("ingest", what, "Name the recorder's folder, image or device; nothing was taken.")
+
+
+def _around(path: Path) -> list[object]:
+    """The path and every folder around it, each as what it really is: links and bind mounts lead to the same."""
+    real = path.resolve()
+    return [_really(each) for each in (real, *real.parents)]
+
+
+def _really(path: Path) -> object:
+    try:
+        told = path.stat()
+    except OSError:  # a share that is not mounted: then its name has to do
+        return path
+    return told.st_dev, told.st_ino
 
 
 async def _until_done(station: Station, watch: Named, patience_s: float) -> bool:
@@ -98,22 +137,33 @@ def _moved() -> int:
     return int(told["rchar"]) + int(told["wchar"])
 
 
-def _report(bench: Bench, station: Station, stopped: bool) -> int:  # noqa: FBT001 (said once, by the caller)
+def _report(bench: Bench, station: Station, watch: Named, *, stopped: bool) -> int:
     """The receipt of every session, or what is still owed and what to do; the exit status."""
-    owed = not station.seen
+    owed = False
     for session in station.seen:
         told = receipt.read(bench, session.id)
         if told is not None:
             say(*receipt_lines(told, bench.settings.station.zone, width()))
-        owes = bench.book.ask(lambda ledger, sid=session.id: _owes(ledger, sid))  # type: ignore[misc]
-        if owes or told is None:
+        if owes := bench.book.ask(lambda ledger, sid=session.id: _owes(ledger, sid)):  # type: ignore[misc]
             owed = True
-            say("", f"未结清 / still owed: {session.recorder or session.sighting.source}")
-            for sentence in owes or ["Its receipt is not written yet: run it again."]:
-                say(*fold(f"  {sentence}", width(), "    "))
+            _say_owed(session.recorder or session.sighting.source, owes)
+    met = {session.sighting.port for session in station.seen}
+    unseen = {dict(finding.evidence)["port"]: finding for finding in watch.findings}
+    for port in watch.ports:
+        if port not in met:
+            owed = True
+            found = unseen.get(port)
+            why = f"{found.what} {found.remedy}" if found else "Nothing of it was begun. Name it again."
+            _say_owed(port.removeprefix("path:"), [f"没有读取 / It was not docked. {why}"])
     if stopped:
-        say("", "Stopped by hand. What was begun is resumed the next time.")
+        say("", "已手动停止,下次从断点继续 / Stopped by hand. What was begun is resumed the next time.")
     return OWED if owed else WELL
+
+
+def _say_owed(name: str, sentences: Iterable[str]) -> None:
+    say("", f"未结清 / still owed: {name}")
+    for sentence in sentences:
+        say(*fold(f"  {sentence}", width(), "    "))
 
 
 def _owes(ledger: Ledger, session_id: str) -> list[str]:
@@ -121,68 +171,54 @@ def _owes(ledger: Ledger, session_id: str) -> list[str]:
     session = ledger.session(session_id)
     assert session is not None
     said = _of_session(session)
-    alike: dict[str, list[str]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in filter(None, map(ledger.record, session.records)):
-        if sentence := _of_record(record):
-            alike[sentence].append(show(record.item.path))
-    for sentence, names in alike.items():
-        more = f" … and {len(names) - NAMES} more" if len(names) > NAMES else ""
-        said.append(f"{len(names)} {sentence} {', '.join(names[:NAMES])}{more}")
+        if sentences := _of_record(record):
+            alike[sentences].append(record)
+    for (chinese, english), records in alike.items():
+        names = ", ".join(show(record.item.path) for record in records[:NAMES])
+        more = f" … and {len(records) - NAMES} more" if len(records) > NAMES else ""
+        # Each says for itself what went wrong with it: the first stands for all, `bwcdock records` has every one.
+        such = f" ({records[0].quarantine_what.rstrip('.')})" if records[0].quarantine_what else ""
+        said.append(f"{len(records)} {chinese} / {len(records)} {english}: {names}{more}{such}")
     if said:
         told = [open_.finding for open_ in ledger.findings() if open_.subject_kind == "station"]
         said += [f"{f.what} {f.remedy}" for f in told if f.code != "clock.unvouched"]
+    elif not session.receipt:
+        said.append(
+            "回执尚未入库 / The receipt is not in central storage yet. `bwcdock run`, or ingest again, brings it there."
+        )
     return said
 
 
 def _of_session(session: Session) -> list[str]:
+    said = [f"{title(f.code)} / {f.what} {f.remedy}" for f in unlisted(session)]
+    refused = [f"{title(f.code)} / {f.what} {f.remedy}" for f in session.findings if f.severity == "refuse"]
     if session.driver == "" and session.fault and not session.fault_hint:
-        return [
-            "It is neither a disk image nor a folder of recordings that any driver knows (无法识别). "
+        said.append(
+            "无法识别 / It is neither a disk image nor a folder of recordings that any driver knows. "
             "Name the card's image or device, or the folder the card is mounted on."
-        ]
-    if session.fault:
-        return [f"{session.fault} {session.fault_hint}"]
-    refused = [f"{f.what} {f.remedy}" for f in session.findings if f.severity == "refuse"]
-    if refused or session.was_drained:
-        return refused
-    return [f"It was not emptied ({session.departed_why or 'nothing moved any more'}). Dock it again: it resumes."]
+        )
+    elif session.fault:
+        said.append(f"读取出错 / {session.fault} {session.fault_hint}")
+    elif refused:
+        said += refused
+    elif not session.was_drained:
+        why = session.departed_why or "nothing moved any more"
+        said.append(f"未采完 / It was not emptied ({why}). Dock it again: it resumes.")
+    return said
 
 
-def _of_record(record: Record) -> str:
-    """What follows the number of those it holds for, and comes before their names; empty where nothing is owed."""
+def _of_record(record: Record) -> tuple[str, str] | None:
+    """What follows the number of those it holds for, in both languages; ``None`` where nothing is owed."""
     if record.state in {State.QUARANTINED, State.LOST}:
-        return f"set apart (已隔离): {record.quarantine_what} {record.quarantine_hint}".rstrip(". ") + ":"
+        why = record.quarantine or "lost"
+        hint = f". {record.quarantine_hint}" if record.quarantine_hint else ""
+        return f"个文件{APART_ZH.get(why, '已隔离')}", f"set apart ({why}){hint}".rstrip(". ")
     if record.state in {State.LISTED, State.PULLED}:
-        return "not sealed yet. Dock the recorder again, it resumes:"
+        return "个文件未封存", "not sealed yet. Dock the recorder again, it resumes"
     if not record.finished:
         sinks = ", ".join(record.owed_sinks)
-        return f"sealed here, not yet in {sinks}. `bwcdock run`, or ingest again, goes on pushing:"
-    return ""
-
-
-def run(asked: argparse.Namespace) -> int:
-    """`bwcdock run`."""
-    settings = settings_of(asked)
-    logs.configure(settings.log.format, settings.log.level, sys.stderr, line_length=settings.limits.line_length)
-    with app.opened(settings) as bench:
-        asyncio.run(_until_told(bench, settings))
-    return WELL
-
-
-async def _until_told(bench: Bench, settings: Settings) -> None:
-    watch = FolderWatch(
-        [DropFolder(path=drop.path, slot=drop.slot, stable_s=drop.stable_s) for drop in settings.drop],
-        rescan_s=settings.watch.rescan_s,
-        live_s=settings.watch.live_s,
-        children=settings.limits.drop_children,
-        entries=settings.limits.drop_entries,
-    )
-    station = Station(bench, app.drivers(settings), watch)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, station.stop)
-    watch.start()
-    try:
-        await station.run()
-    finally:
-        watch.close()
+        english = f"sealed here, not yet in {sinks}. `bwcdock run`, or ingest again, goes on pushing"
+        return f"个文件已封存、尚未入库 {sinks}", english
+    return None

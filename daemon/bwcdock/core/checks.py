@@ -35,14 +35,6 @@ class Limits:
     storage_free_low_bytes: int = 5_200_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockHealth:
-    """Whether the kernel vouches for the station's own clock, and why or why not."""
-
-    vouched: bool
-    reason: str
-
-
 def assess(
     identity: Identity,
     condition: Condition,
@@ -80,20 +72,6 @@ def cited(finding: Finding, articles: Mapping[str, str] | None) -> Finding:
     if not article:
         return finding
     return replace(finding, evidence=(*finding.evidence, ("article", article)))
-
-
-def station_clock(health: ClockHealth, *, articles: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
-    """``clock.unvouched`` while the station's own clock is not vouched for: no recorder's clock may be set from it."""
-    if health.vouched:
-        return ()
-    finding = Finding(
-        severity=Severity.WARN,
-        code="clock.unvouched",
-        what=f"The station's own clock is not vouched for: {health.reason}.",
-        remedy="Bring the time service (NTP) of the station up; recorders' clocks are not set until then.",
-        evidence=(("reason", health.reason),),
-    )
-    return (cited(finding, articles),)
 
 
 def span(ms: int) -> str:

@@ -19,7 +19,7 @@ is sorted once and swept once: n log n, also for a card with hundreds of thousan
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -38,6 +38,9 @@ whole seconds and file times two, so the standard's figure cannot be seen from o
 
 FUTURE_MS = 60_000
 """How far after now a time may lie before it is called the future: a recorder may still write while it is docked."""
+
+WEAK = frozenset({"folder-name", "none"})
+"""Identities that two recorders can share by chance: what differs between two dockings may be two recorders."""
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -81,13 +84,15 @@ def judge(
     drift: Drift | None,
     *,
     articles: Mapping[str, str] | None = None,
+    basis: str = "",
 ) -> tuple[Finding, ...]:
     """Everything worth telling about the files of one card, beside what earlier dockings brought.
 
     ``known`` are this recorder's recordings of *earlier* dockings, wherever they are now; what they already showed
     among themselves is not told again. ``last_docked`` is when its files were last listed completely. ``articles`` as
-    in :func:`bwcdock.core.checks.assess`, for the checks ``continuity`` and ``originals``. At most
-    :data:`MAX_PER_CODE` findings of a code, and one with the count of the rest; the order is fixed.
+    in :func:`bwcdock.core.checks.assess`, for the checks ``continuity`` and ``originals``. ``basis`` is what the
+    recorder is known by: where that is weak (:data:`WEAK`), nobody is accused of what another's folder explains. At
+    most :data:`MAX_PER_CODE` findings of a code, and one with the count of the rest; the order is fixed.
     """
     sidecars = {path for item in items for path in item.sidecars}
     items = [item for item in items if item.path not in sidecars]
@@ -103,7 +108,10 @@ def judge(
         *_capped(_gaps(takes), _gap),
         *_capped(_future(dated, now), _from_future),
         *_capped(_before(dated, last_docked), _from_before),
-        *_capped(((item, by_path[item.path][-1]) for item in fresh if item.path in by_path), _changed),
+        *_capped(
+            ((item, by_path[item.path][-1]) for item in fresh if item.path in by_path),
+            _differs if basis in WEAK else _changed,
+        ),
     )
     return tuple(cited(finding, articles) for finding in found)
 
@@ -377,4 +385,16 @@ def _changed(pair: tuple[Item, Known]) -> Finding:
             ("size", f"{old.size} → {item.size}"),
             ("modified", f"{_text(old.modified)} → {_text(item.modified)}"),
         ),
+    )
+
+
+def _differs(pair: tuple[Item, Known]) -> Finding:
+    """The same, where only the folder's name says that it is the same recorder."""
+    found = _changed(pair)
+    if found.severity is Severity.NOTE:
+        return found
+    return replace(
+        found,
+        what="A file of this name in a folder of this name had another size or time before.",
+        remedy="Both are kept. Look first whether two folders have the same name; else ask what changed the file.",
     )

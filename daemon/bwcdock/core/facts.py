@@ -236,6 +236,15 @@ class Span:
     length: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run of bytes that could be read and is kept as a file of its own; ``blake3`` of what was kept, in hex."""
+
+    offset: int
+    length: int
+    blake3: str
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Facts. Past participles: something that is proven, or that a named person stated. ``ev`` is the name in the leaf.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -325,6 +334,20 @@ class Settled(Fact):
     how: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reformatted(Fact):
+    """The card of a docked recorder was formatted anew, by order of the persons in ``by``.
+
+    Every file it held stands in an :class:`Erased` of its own. ``kind`` (``fat32``, ``exfat`` …), label and serial
+    number of the file system stay as they were.
+    """
+
+    ev: ClassVar[str] = "station.reformatted"
+    by: tuple[str, ...]
+    kind: str
+    files: int
+
+
 # --- session ---------------------------------------------------------------------------------------------------------
 
 
@@ -338,7 +361,7 @@ class Arrived(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reappeared(Fact):
-    """It changed from its control interface to a disk at the same port: one docking, opened another way from here on."""
+    """It changed from its control interface to a disk at the same port: one docking, opened another way from now on."""
 
     ev: ClassVar[str] = "session.reappeared"
     sighting: Sighting
@@ -554,8 +577,8 @@ class Distrusted(Fact):
 class Quarantined(Fact):
     """The record cannot be proven whole; what could be read is kept aside, never padded, never called whole.
 
-    ``unreadable`` are the spans of the file that could not be read; ``runs`` those that could, each kept as a file
-    of its own in quarantine, in this order.
+    ``unreadable`` are the spans of the file that could not be read; ``runs`` what could, each kept as a file of its
+    own in quarantine, in this order.
     """
 
     ev: ClassVar[str] = "record.quarantined"
@@ -563,7 +586,7 @@ class Quarantined(Fact):
     what: str
     hint: str
     unreadable: tuple[Span, ...] = ()
-    runs: tuple[Span, ...] = ()
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -598,17 +621,54 @@ class Seen(Fact):
     ev: ClassVar[str] = "record.seen"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseIntended(Fact):
+    """A permit was given to erase the file on the recorder; written before the act, and open until its outcome is.
+
+    ``size`` and ``digests`` are what the file must still be at that moment.
+    """
+
+    ev: ClassVar[str] = "record.erase_intended"
+    ground: str
+    size: int
+    digests: Digests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased(Fact):
+    """The file is no longer on the recorder, under the permit intended before.
+
+    ``how`` is ``reported`` where the helper looked at it, deleted it and synced the card; ``gone`` where nobody could
+    say so any more (a power cut, a pulled plug) and the next listing of the recorder does not have it.
+    """
+
+    ev: ClassVar[str] = "record.erased"
+    how: Literal["reported", "gone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseKept(Fact):
+    """The file was not erased, and the intent no longer stands. ``reason`` is a stable word, ``what`` a sentence."""
+
+    ev: ClassVar[str] = "record.erase_kept"
+    reason: str
+    what: str
+
+
+RECORDER = "recorder"
+"""The name of the recorder's own copy in permits. It is never in ``Record.copies``, which are proven copies of ours."""
+
 SPOOL = "spool"
 """The name of the station's own place in ``Record.copies`` and in permits; no sink may be called so."""
 
-STATION_FACTS: tuple[type[Fact], ...] = (Founded, Started, Stopped, Beat, Scrubbed, Found, Settled)
+STATION_FACTS: tuple[type[Fact], ...] = (Founded, Started, Stopped, Beat, Scrubbed, Found, Settled, Reformatted)
 SESSION_FACTS: tuple[type[Fact], ...] = (
     Arrived, Reappeared, Identified, Checked, Rechecked, Inventoried, Drained, Departed, Unclaimed, Refused, Faulted,
     Receipted,
 )  # fmt: skip
 RECORD_FACTS: tuple[type[Fact], ...] = (
     Listed, Obliged, Pulled, Sealed, Confirmed, LookedAgain, ReleaseIntended, ReleaseWithdrawn, Released, Distrusted,
-    Quarantined, Cleared, CopyBad, Lost, Seen,
+    Quarantined, Cleared, CopyBad, Lost, Seen, EraseIntended, Erased, EraseKept,
 )  # fmt: skip
 ALL_FACTS: tuple[type[Fact], ...] = STATION_FACTS + SESSION_FACTS + RECORD_FACTS
 

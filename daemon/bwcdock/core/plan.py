@@ -35,6 +35,8 @@ class Action:
 class World:
     """All that plan needs to know. ``room`` is what the spool may still take, in bytes, above its reserve.
 
+    ``held`` is the room that partial files have taken already, by record: a pull needs only what is missing to its
+    size, whether it is in flight or was interrupted.
     ``docked`` names, for every record that is on a recorder in a slot now, the session of that docking (two recorders
     may claim one serial, so it is not keyed by recorder). ``sinks`` says from when each sink may be tried; a sink that
     is not in it is not configured. ``busy`` are the actions in flight. ``depth`` is how many pulls one recorder may
@@ -47,6 +49,7 @@ class World:
     docked: Mapping[str, str] = field(default_factory=dict)
     sinks: Mapping[str, datetime] = field(default_factory=dict)
     room: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
     busy: frozenset[Action] = frozenset()
     resting: Mapping[Action, datetime] = field(default_factory=dict)
     keep: Keep = field(default_factory=Keep)
@@ -70,12 +73,12 @@ def plan(world: World) -> Plan:
     """
     pulling = frozenset(action.record for action in world.busy if action.act is Act.PULL)
     ready = sorted(
-        (record.due or FAR, action.act, record.listed_at, action, record.item.size)
+        (record.due or FAR, action.act, record.listed_at, action)
         for record in world.records.values()
         for action in _wanted(record, world, pulling)
         if action not in world.busy and not (action in world.resting and world.resting[action] > world.now)
     )
-    return _within_limits(world, [(action, size) for _, _, _, action, size in ready])
+    return _within_limits(world, [action for *_, action in ready])
 
 
 def _wanted(record: Record, world: World, pulling: frozenset[str]) -> Iterator[Action]:
@@ -109,7 +112,7 @@ def _after_seal(record: Record, world: World) -> Iterator[Action]:
         yield Action(Act.RELEASE, record.id)
 
 
-def _within_limits(world: World, ready: list[tuple[Action, int]]) -> Plan:
+def _within_limits(world: World, ready: list[Action]) -> Plan:
     lanes: dict[tuple[Act, str], int] = {}
     room = world.room
     missing = 0
@@ -117,14 +120,15 @@ def _within_limits(world: World, ready: list[tuple[Action, int]]) -> Plan:
         lane = _lane(action)
         lanes[lane] = lanes.get(lane, 0) + 1
         if action.act is Act.PULL and action.record in world.records:
-            room -= world.records[action.record].item.size
+            room -= _needed(world, action.record)
     chosen = []
-    for action, size in ready:
+    for action in ready:
         lane = _lane(action)
         limit = world.depth if action.act is Act.PULL else world.parallel
         if lanes.get(lane, 0) >= limit:
             continue
         if action.act is Act.PULL:
+            size = _needed(world, action.record)
             if size > room:
                 # Full is a state, not an exception. A smaller, later file may still fit, but must not push an urgent
                 # one back for ever: what is missing for the most urgent one is what is told.
@@ -134,6 +138,10 @@ def _within_limits(world: World, ready: list[tuple[Action, int]]) -> Plan:
         lanes[lane] = lanes.get(lane, 0) + 1
         chosen.append(action)
     return Plan(actions=tuple(chosen), missing=missing)
+
+
+def _needed(world: World, record: str) -> int:
+    return max(0, world.records[record].item.size - world.held.get(record, 0))
 
 
 def _lane(action: Action) -> tuple[Act, str]:

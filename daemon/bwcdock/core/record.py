@@ -15,6 +15,9 @@ from bwcdock.core.facts import (
     Distrusted,
     Drift,
     Entry,
+    Erased,
+    EraseIntended,
+    EraseKept,
     Fact,
     Item,
     Listed,
@@ -48,7 +51,8 @@ class State(StrEnum):
 # The machine. A fact that is not in the row of the present state is illegal there. The value is the next state; the
 # three facts that stand beside it (Obliged, Seen, LookedAgain) change no state. A sealed record leaves only by being
 # confirmed and released, or by its bytes being found bad: by _copy_bad where that was the last copy, and by Cleared (to
-# be pulled again) where another is left but the spool's is gone. What else a fact must not contradict is in _refused.
+# be pulled again) where another is left but the spool's is gone. COPY_FACTS are legal beside it where they come late.
+# What else a fact must not contradict is in _refused.
 # The ledger keeps a row a record with the index columns state, recorder, path, waits_for, waits_since, due, met_at.
 L, P, S, R, Q, X = State.LISTED, State.PULLED, State.SEALED, State.RELEASED, State.QUARANTINED, State.LOST
 TABLE: dict[State | None, dict[type[Fact], State]] = {
@@ -65,11 +69,40 @@ TABLE: dict[State | None, dict[type[Fact], State]] = {
         Cleared: L,
         Obliged: S,
         Seen: S,
+        EraseIntended: S,
+        Erased: S,
+        EraseKept: S,
     },
-    R: {Confirmed: R, LookedAgain: R, CopyBad: R, Obliged: R, Seen: R},
+    R: {
+        Confirmed: R,
+        LookedAgain: R,
+        CopyBad: R,
+        Obliged: R,
+        Seen: R,
+        EraseIntended: R,
+        Erased: R,
+        EraseKept: R,
+    },
     Q: {Cleared: L, Quarantined: Q, Obliged: Q, Seen: Q},
     X: {Cleared: L, Obliged: X, Seen: X},
 }
+
+
+COPY_FACTS: tuple[type[Fact], ...] = (Confirmed, LookedAgain, CopyBad)
+"""What the bytes of one copy turned out to be. Reading a copy in full takes minutes, in which another copy may be found
+bad and the recording even be pulled anew; what was read is true all the same. So these are legal in every state of a
+record that was sealed once. Where the table does not name them they change no state, but for the one rule in
+:func:`_confirmed`, which makes that a confirmation leads to the same record wherever it comes in among the others."""
+
+ERASE_OUTCOMES: tuple[type[Fact], ...] = (Erased, EraseKept)
+"""What became of the recorder's own copy. Looking at a card again takes hours, so these are as late as COPY_FACTS; they
+never change the state, nor ``copies``: what is on a recorder was never one of ours."""
+
+APART_FOR_COPY = "copy-bad"
+"""Why a record is set apart whose last copy was found bad."""
+
+DOCK_AGAIN_HINT = "Dock the recorder again; the recording is pulled again and must agree."
+ERASED_HINT = "Its recorder's copy was erased: look for another one (a backup of central storage) at once."
 
 
 class Illegal(ValueError):
@@ -78,12 +111,13 @@ class Illegal(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A confirmed copy: the sink's name, its key and version, when it was confirmed and looked at."""
+    """A confirmed copy: the sink's name, its key and version, when and by which leaf it was confirmed, looked at."""
 
     sink: str
     key: str
     version: str
     confirmed_at: datetime
+    seq: int
     manifest: str
     looked_at: datetime | None = None
 
@@ -95,6 +129,8 @@ class Record:
     ``copies`` is the set of places where proven bytes are (``spool`` and sinks' names): the safety of the program in
     one field. ``digests``, once sealed, are contradicted by no later pull and by no sink. ``distrusts``
     counts pulls thrown away since the last clearance. ``releasing`` names a place whose copy is being dropped.
+    ``erasing`` is the ground on which the recorder's file is being erased, while the outcome is not known; ``hold``
+    says that a person keeps the original carrier, so that it may not go (no fact says so yet).
     """
 
     id: str
@@ -120,6 +156,9 @@ class Record:
     sealed_seq: int | None = None
     released_at: datetime | None = None
     releasing: str = ""
+    hold: bool = False
+    erasing: str = ""
+    erased_at: datetime | None = None
     distrusts: int = 0
     quarantine: str = ""
     quarantine_what: str = ""
@@ -152,7 +191,7 @@ class Record:
         ``work`` is something to do as soon as a recorder, room or a sink allows; ``look`` the second look at a central
         copy; ``release`` the dropping of the spool copy. How long to wait is a setting, and is not decided here.
         """
-        if self.state in {State.LISTED, State.PULLED} or self.releasing:
+        if self.state in {State.LISTED, State.PULLED} or self.releasing or self.erasing:
             return "work"
         if self.state not in {State.SEALED, State.RELEASED}:
             return "nothing"
@@ -179,6 +218,8 @@ def apply(record: Record | None, entry: Entry) -> Record:
     fact = entry.fact
     row = TABLE[record.state if record else None]
     state = row.get(type(fact))
+    if state is None and record is not None and record.sealed_at and isinstance(fact, COPY_FACTS + ERASE_OUTCOMES):
+        state = record.state
     if state is None:
         raise Illegal(f"{type(fact).__name__} on a record that is {record.state if record else 'unknown'}")
     if record is None:
@@ -211,6 +252,12 @@ def apply(record: Record | None, entry: Entry) -> Record:
             return replace(record, copies=record.copies - {fact.place}, releasing="", released_at=entry.at)
         case CopyBad():
             return _copy_bad(record, fact)
+        case EraseIntended():
+            return replace(record, erasing=fact.ground)
+        case Erased():
+            return replace(record, erasing="", erased_at=entry.at)
+        case EraseKept():
+            return replace(record, erasing="")
         case Distrusted():
             return replace(record, distrusts=record.distrusts + 1, digests=_proven(record), edges=_proven_edges(record))
         case Quarantined():
@@ -240,6 +287,12 @@ def _refused(record: Record, fact: Fact) -> str:
             return "other bytes than were sealed"
         case Released() if record.releasing != fact.place:
             return f"from {fact.place} without an intent"
+        case EraseIntended() if record.digests != fact.digests or record.item.size != fact.size or not fact.ground:
+            return "of other bytes than were sealed, or on no ground"
+        case EraseIntended() if record.erasing:
+            return "while one stands already"
+        case Erased() | EraseKept() if not record.erasing:
+            return "without an intent"
         case Lost() if record.copies:
             return "a copy of it is there"
         case Cleared() if record.state is State.SEALED and SPOOL in record.copies:
@@ -290,7 +343,20 @@ def _sealed(record: Record, fact: Sealed, entry: Entry) -> Record:
 
 
 def _confirmed(record: Record, fact: Confirmed, entry: Entry) -> Record:
-    new = Held(sink=fact.sink, key=fact.key, version=fact.version, confirmed_at=entry.at, manifest=fact.manifest)
+    """The sink gave back all the sealed bytes: they are proven there, whatever became of the spool's copy meanwhile.
+
+    A record that was set apart or given up only because no copy was left is sealed again.
+    """
+    if record.state is State.LOST or record.quarantine == APART_FOR_COPY:
+        record = replace(record, state=State.SEALED, quarantine="", quarantine_what="", quarantine_hint="")
+    new = Held(
+        sink=fact.sink,
+        key=fact.key,
+        version=fact.version,
+        confirmed_at=entry.at,
+        seq=entry.seq,
+        manifest=fact.manifest,
+    )
     first = record.first_confirmed
     return replace(
         record,
@@ -306,15 +372,19 @@ def _copy_bad(record: Record, fact: CopyBad) -> Record:
     again as soon as the recorder is back with it (the sealed digests stay, and must be met).
     """
     copies = record.copies - {fact.place}
-    state = record.state if copies else State.QUARANTINED
-    return replace(
+    record = replace(
         record,
         copies=copies,
-        state=state,
         held=tuple(h for h in record.held if h.sink != fact.place),
         bad_places=_with(record.bad_places, fact.place),
         releasing="" if record.releasing == fact.place else record.releasing,  # what is gone is not released any more
-        quarantine="" if copies else "copy-bad",
-        quarantine_what="" if copies else fact.what,
-        quarantine_hint="" if copies else "Dock the recorder again; the recording is pulled again and must agree.",
+    )
+    if copies or record.state not in {State.SEALED, State.RELEASED}:
+        return record
+    return replace(
+        record,
+        state=State.QUARANTINED,
+        quarantine=APART_FOR_COPY,
+        quarantine_what=fact.what,
+        quarantine_hint=ERASED_HINT if record.erased_at else DOCK_AGAIN_HINT,
     )

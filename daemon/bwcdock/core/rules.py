@@ -143,25 +143,38 @@ def _starts(pack: RulePack, basis: Basis) -> tuple[str, datetime, tuple[Finding,
     if pack.deadline.basis == "activity_end" and basis.activity_end is not None:
         # An activity that ends after docking has not ended for the footage docked.
         return "activity_end", min(basis.activity_end, basis.listed_at), ()
-    claimed = basis.corrected.end or basis.corrected.start
+    start, end = basis.corrected.start, basis.corrected.end
     remedy = "Compare the recorder's clock with the station's, and have the officer state when the recording ended."
+    counted_from, claimed = "recording_end", end or start
     if claimed is None:
         what = "When the recording ended is not known; its deadline counts from docking, the latest it can have been."
         return "listed_at", basis.listed_at, (_finding("deadline.end-unknown", what, remedy, pack.deadline),)
-    earliest = max(claimed, EPOCH) - _uncertainty(basis)
+    said: tuple[Finding, ...] = ()
+    disproved = _earliest(basis, claimed) > basis.listed_at
+    if end is not None and start is not None and start <= basis.listed_at < end:
+        # Of an end that cannot be only the start is left: it ended after that, and nobody can say how long after.
+        counted_from, claimed = "recording_start", start
+    if disproved:
+        since = "the start it claims" if counted_from == "recording_start" else "docking"
+        what = f"The recorder claims a time after docking; its deadline counts from {since} instead."
+        said = (_finding("deadline.end-after-docking", what, remedy, pack.deadline),)
+    earliest = _earliest(basis, claimed)
     if earliest > basis.listed_at:
-        what = "The recorder claims a time after docking; its deadline counts from docking instead."
-        return "listed_at", basis.listed_at, (_finding("deadline.end-after-docking", what, remedy, pack.deadline),)
+        return "listed_at", basis.listed_at, said
     not_before = min(basis.not_before or EPOCH, basis.listed_at)
     if earliest < not_before and basis.not_before is not None:
         if claimed + _uncertainty(basis) >= not_before:
-            return "not_before", not_before, ()
+            return "not_before", not_before, said
         what = "The recorder claims a time before it was last docked without this file; the deadline counts from then."
-        return "not_before", not_before, (_finding("deadline.end-disproved", what, remedy, pack.deadline),)
+        return "not_before", not_before, (*said, _finding("deadline.end-disproved", what, remedy, pack.deadline))
     if basis.listed_at - earliest > PLAUSIBLE_AGE:
         what = "The recording would be more than a month old; its deadline may rest on a clock that was reset."
-        return "recording_end", earliest, (_finding("deadline.end-doubtful", what, remedy, pack.deadline),)
-    return "recording_end", earliest, ()
+        return counted_from, earliest, (*said, _finding("deadline.end-doubtful", what, remedy, pack.deadline))
+    return counted_from, earliest, said
+
+
+def _earliest(basis: Basis, claimed: datetime) -> datetime:
+    return max(claimed, EPOCH) - _uncertainty(basis)
 
 
 def _uncertainty(basis: Basis) -> timedelta:
@@ -360,6 +373,7 @@ def _inputs(pack: RulePack, basis: Basis, calendar: Calendar, reckoned: Reckoned
         *(("tag", tag) for tag in sorted(basis.tags)),
         ("zone", calendar.zone),
         *((f"holidays_{year}", calendar.source(year) or "unpublished") for year in years),
+        ("regulation", pack.title),
         *((("pack_sha256", pack.digest),) if pack.digest else ()),
         *(("tightened", words) for words in pack.tightened),
     )

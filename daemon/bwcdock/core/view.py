@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bwcdock.core.facts import Condition, Finding, Severity
+from bwcdock.core.facts import Condition, Finding, Obligation, Severity
 from bwcdock.core.record import Record
 from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing, Verdict, verdict
@@ -13,7 +13,10 @@ from bwcdock.core.session import Session, State
 
 
 class Lamp(StrEnum):
-    """The one word of a slot. The officer's promise is in two of them: safe to take, and nothing owed."""
+    """The one word of a slot. The officer's promise is in two of them: safe to take, and nothing owed.
+
+    *Gone* was taken with all it had; *unfinished* was taken before all of it could be brought in.
+    """
 
     READING = "reading"
     PULLING = "pulling"
@@ -21,6 +24,7 @@ class Lamp(StrEnum):
     NOTHING_OWED = "nothing_owed"
     ATTENTION = "attention"
     GONE = "gone"
+    UNFINISHED = "unfinished"
 
 
 LAMP_ZH = {
@@ -30,6 +34,7 @@ LAMP_ZH = {
     Lamp.NOTHING_OWED: "已结清",
     Lamp.ATTENTION: "请处理",
     Lamp.GONE: "已取走",
+    Lamp.UNFINISHED: "未采完",
 }
 
 STANDING_ZH = {
@@ -40,6 +45,15 @@ STANDING_ZH = {
     Standing.MET: "按时移交",
     Standing.EXCUSED: "已说明",
 }
+
+
+INCOMPLETE = frozenset({
+    "directory.loop", "directory.unreadable", "file.impossible", "folder.mounted", "listing.empty",
+    "listing.implausible", "path.too_long", "volume.damaged", "volume.encrypted", "volume.read_errors",
+    "volume.several", "volume.truncated", "volume.unknown",
+})  # fmt: skip
+"""Codes of warnings that say: there may be recordings that were not listed. What is not listed is not known to be
+owed, so nothing may be called settled."""
 
 
 READY_ZH = "可领用"
@@ -81,7 +95,11 @@ class SinkView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordView:
-    """One recording as `bwcdock records` shows it. ``verdict`` is a word of :class:`~bwcdock.core.rules.Standing`."""
+    """One recording as `bwcdock records` shows it. ``verdict`` is a word of :class:`~bwcdock.core.rules.Standing`.
+
+    ``article`` is the rule pack's name and the article, ``regulation`` the title of the regulation it stands in (empty
+    where the ledger does not tell), ``quote`` its words.
+    """
 
     id: str
     recorder: str
@@ -109,6 +127,7 @@ class RecordView:
     sessions: tuple[str, ...] = ()
     seconds_left: int | None = None
     quote: str = ""
+    regulation: str = ""
 
 
 def judge(record: Record, now: datetime, at_risk_ratio: float) -> Verdict | None:
@@ -175,7 +194,18 @@ def record_view(record: Record, findings: Sequence[Finding], now: datetime, at_r
         sessions=record.sessions,
         seconds_left=stands.seconds_left if stands else None,
         quote=owed.quote if owed else "",
+        regulation=regulation(owed) if owed else "",
     )
+
+
+def regulation(owed: Obligation) -> str:
+    """The title of the regulation an obligation comes from; empty where it was written before that was told."""
+    return dict(owed.rests_on).get("regulation", "")
+
+
+def citation(article: str, title: str) -> str:
+    """《title》第十七条, as papers name it; ``article`` as in :class:`RecordView`, and so it stays without a title."""
+    return f"《{title}》{article.partition(' ')[2]}" if title else article
 
 
 def finding_view(finding: Finding, about: str = "") -> FindingView:
@@ -259,9 +289,9 @@ def session_view(session: Session, records: Mapping[str, Record], partial: Mappi
         storage_free=condition.storage_free,
         storage_total=condition.storage_total,
         findings=tuple(finding_view(f) for f in session.findings),
-        do=_todo(session, bad),
+        do=_todo(session, len(waiting), len(bad)),
         receipt=session.receipt,
-        ready=session.state is State.DRAINED and not bad and not lacks,
+        ready=session.state is State.DRAINED and not bad and not lacks and not unlisted(session),
         lacks=lacks,
         untold=_named(session, lambda f: f.code.endswith(".unknown")),
     )
@@ -273,31 +303,45 @@ def _named(session: Session, which: Callable[[Finding], bool]) -> tuple[str, ...
     return tuple(word for word in LACKS_ZH if word in words)
 
 
+def unlisted(session: Session) -> tuple[Finding, ...]:
+    """The warnings that say its listing is not complete; a note of the same code (a second volume) is none."""
+    return tuple(f for f in session.findings if f.code in INCOMPLETE and f.severity is not Severity.NOTE)
+
+
 def lamp(session: Session, *, waiting: int, bad: int, owed: int) -> Lamp:
     """The one word of this docking.
 
-    *Safe to take* only when every record of the session is sealed; *nothing owed* only when they are also all confirmed
-    in central storage and no check warns.
+    *Safe to take* only when every record of the session is sealed and its listing was complete; *nothing owed* only
+    when they are also all confirmed in central storage, its receipt is there too, and no check warns.
     """
+    kept_back = bool(bad or unlisted(session))
     if session.state is State.DEPARTED:
-        return Lamp.GONE
+        # What it listed may have come in since, at a later docking; what was never listed has not.
+        return Lamp.GONE if session.listed_at and not waiting and not kept_back else Lamp.UNFINISHED
     if session.state in {State.UNCLAIMED, State.REFUSED, State.FAULTED} or (bad and not waiting):
         return Lamp.ATTENTION
     if session.state in {State.ARRIVED, State.IDENTIFIED, State.CHECKED}:
         return Lamp.READING
     if waiting or session.state is State.DRAINING:
         return Lamp.PULLING
+    if kept_back:
+        return Lamp.ATTENTION
     warned = any(f.severity is not Severity.NOTE for f in session.findings)
-    return Lamp.SAFE_TO_TAKE if owed or warned else Lamp.NOTHING_OWED
+    return Lamp.SAFE_TO_TAKE if owed or warned or not session.receipt else Lamp.NOTHING_OWED
 
 
-def _todo(session: Session, bad: Sequence[Record]) -> str:
+def _todo(session: Session, waiting: int, bad: int) -> str:
     """The one thing somebody should do now; empty when nothing."""
-    if session.state in {State.UNCLAIMED, State.FAULTED}:
+    refused = [f for f in session.findings if f.severity is Severity.REFUSE]
+    if session.fault and (session.listed_at is None or waiting or session.docked):
         return session.fault_hint or "Take it out and dock it again; if it stays so, call the custodian."
     if bad:
-        return f"{len(bad)} recording(s) could not be proven whole: keep this recorder and call the custodian."
-    warned = [f for f in session.findings if f.severity is not Severity.NOTE]
+        return f"{bad} recording(s) could not be proven whole: keep this recorder and call the custodian."
+    if refused:
+        return refused[0].remedy
+    if not session.docked and (waiting or session.listed_at is None):
+        return f"Not everything was brought in ({session.departed_why or 'it is gone'}): dock it again, it resumes."
+    warned = [*unlisted(session), *(f for f in session.findings if f.severity is not Severity.NOTE)]
     return warned[0].remedy if warned else ""
 
 

@@ -69,8 +69,9 @@ class FolderWatch:
     changes again it is gone until it stands still again, so that files added later are found by a new docking. Names
     that begin with a dot are left alone: copying tools use them while they write.
 
-    The kernel's notices only hint; a look every ``rescan_s`` is the truth. ``live_s`` is how recently a child must have
-    been changed to count as plugged in just now. ``children`` and ``entries`` bound one look.
+    The kernel's notices only hint; a look every ``rescan_s`` is the truth. ``children`` and ``entries`` bound one look.
+    No child counts as plugged in just now: whatever is put into a folder is a copy, and a copy is new however old the
+    card is.
     """
 
     def __init__(
@@ -78,7 +79,6 @@ class FolderWatch:
         drops: Sequence[DropFolder],
         *,
         rescan_s: float,
-        live_s: float,
         children: int,
         entries: int,
     ) -> None:
@@ -86,7 +86,6 @@ class FolderWatch:
         """Set (on the loop that called :meth:`start`) when something changed; whoever waits for it clears it."""
         self._drops = tuple(drops)
         self._rescan = timedelta(seconds=rescan_s)
-        self._live = timedelta(seconds=live_s)
         self._max_children = children
         self._max_entries = entries
         self._known: dict[str, _Child] = {}
@@ -154,9 +153,7 @@ class FolderWatch:
             if now < settled:
                 self._due = min(self._due or settled, settled)
             else:
-                age = abs(now.timestamp() - entry.stat(follow_symlinks=False).st_mtime)
-                live = age <= self._live.total_seconds()
-                sighting = Sighting(port=port, source=entry.path, slot=drop.slot, live=live)
+                sighting = Sighting(port=port, source=entry.path, slot=drop.slot, live=False)
                 child = replace(child, sighting=sighting)
         return child
 
@@ -180,7 +177,13 @@ def _children(folder: Path, most: int, findings: list[Finding]) -> Iterator["os.
         what = f"The drop folder {escape(os.fsencode(folder.name))} holds {len(found)} things; {most} are looked at."
         findings.append(_finding("drop.crowded", what, "Take out what has been pulled.", folder, Severity.WARN))
     for entry in found[:most]:
-        problem = _problem(entry)
+        try:
+            problem = _problem(entry)
+        except OSError as error:
+            # A worn disk, or a share that went away: that child is not docked now, and the others are.
+            what = f"{escape(os.fsencode(entry.name))} cannot be looked at: {error.strerror}."
+            remedy = "Look after its disk or share; it counts as taken away until then."
+            problem = _finding("drop.unreadable", what, remedy, Path(entry.path), Severity.WARN)
         if problem is None:
             yield entry
         else:

@@ -68,12 +68,6 @@ def fold(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     db.executemany(_PUT_SESSION, [_session_row(s) for s in sessions.values() if s])
 
 
-def clear(db: sqlite3.Connection) -> None:
-    """Forget the fold, inside the caller's transaction."""
-    for table in TABLES:
-        db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
-
-
 def get_record(db: sqlite3.Connection, record_id: str) -> Record | None:
     """The record, or ``None`` if no fact ever named it."""
     row = db.execute("SELECT doc FROM record WHERE id = ?", (record_id,)).fetchone()

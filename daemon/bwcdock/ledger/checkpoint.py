@@ -72,7 +72,7 @@ class Signer:
             write_small(path, signer._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         except OSError as error:
             hint = "Name a file that does not exist yet, in a directory that does."
-            raise Misused("make key", f"{path} cannot be written: {error}.", hint) from error
+            raise Misused("make key", f"{path} cannot be written: {error.strerror}.", hint) from error
         return signer
 
     @classmethod
@@ -83,8 +83,10 @@ class Signer:
             if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise Misused("load key", f"{path} can be read by others.", hint)
             key = load_pem_private_key(path.read_bytes(), password=None)
-        except (OSError, ValueError, TypeError) as error:
-            raise Misused("load key", f"{path} cannot be read as a private key: {error}.", hint) from error
+        except OSError as error:
+            raise Misused("load key", f"{path} cannot be read: {error.strerror}.", hint) from error
+        except (ValueError, TypeError) as error:  # TypeError: it wants a password
+            raise Misused("load key", f"{path} is not a private key in PEM, without a password.", hint) from error
         if not isinstance(key, Ed25519PrivateKey):
             raise Misused("load key", f"{path} is not an Ed25519 key.", hint)
         return cls(origin, key)
@@ -115,7 +117,10 @@ class Verifier:
     def parse(cls, vkey: str) -> "Verifier":
         """From ``origin+hex key id+base64``; ``Misused`` where it is not one."""
         try:
-            origin, key_id, encoded = vkey.strip().split("+", 2)
+            parts = vkey.strip().split("+", 2)
+            if len(parts) != 3:
+                raise ValueError("it has not three parts")
+            origin, key_id, encoded = parts
             _check_origin(origin)
             raw = _unbase64(encoded)
             if raw[:1] != ED25519:

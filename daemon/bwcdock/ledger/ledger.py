@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from time import monotonic
 
+import structlog
+
 from bwcdock.core.facts import Actor, Entry, Fact, Founded
 from bwcdock.core.record import Illegal
 from bwcdock.durable import fsync_dir
@@ -22,6 +24,8 @@ from bwcdock.ledger.codec import from_ms, to_ms
 from bwcdock.ledger.reader import PAGE, Reader, sqlite_failed
 from bwcdock.ledger.schema import AUDIT
 from bwcdock.ledger.tree import Frontier, leaf_hash
+
+log = structlog.get_logger()
 
 STATION = Actor()
 """The actor where no person is behind a fact."""
@@ -94,7 +98,7 @@ class Ledger(Reader):
         except sqlite3.Error as error:
             raise sqlite_failed("found ledger", error) from error
         ledger = cls.open(directory, signer, mono=mono)
-        ledger.checkpoint(now)
+        ledger.checkpoint()
         return ledger
 
     @classmethod
@@ -103,18 +107,25 @@ class Ledger(Reader):
 
         ``Misused`` if there is none; ``LedgerBroken`` if its tables, its key or its last signed head are not what they
         were: an older copy put back in its place is found here. The whole is proven by ``verify.check``, not here.
+
+        Where another version of the fold made the cache tables, they are made again from the leaves, in one
+        transaction: a start that dies in it finds the old ones, and begins again.
         """
         db, heads = schema.open_both(directory, schema.connect)
         with ExitStack() as stack:
             stack.enter_context(closing(db))
             stack.enter_context(closing(heads))
             try:
-                odd = schema.oddities(db, schema.LEDGER_FILE) + schema.oddities(heads, schema.HEADS_FILE)
+                made_by = schema.fold_version(db)
+                if made_by == schema.FOLD_VERSION:
+                    _must_be_as_made(db, heads)
+                ledger = cls(db, heads, signer, mono)
+                if made_by != schema.FOLD_VERSION:
+                    log.info("ledger.folds_again", was=made_by, now=schema.FOLD_VERSION, leaves=ledger.size)
+                    ledger.rebuild()
+                    _must_be_as_made(db, heads)
             except sqlite3.Error as error:
                 raise sqlite_failed("open", error) from error
-            if odd:
-                raise LedgerBroken("open", f"The tables are not as they were made: {'; '.join(odd)}.", AUDIT)
-            ledger = cls(db, heads, signer, mono)
             stack.pop_all()
         return ledger
 
@@ -130,7 +141,7 @@ class Ledger(Reader):
         if not facts:
             return ()
         if not self._signed:  # it died between founding and the first signature
-            self.checkpoint(now)
+            self.checkpoint()
         at = from_ms(max(to_ms(now), self._last_ms))
         mono = _whole_ms(self._mono)
         first = self._frontier.size
@@ -149,11 +160,11 @@ class Ledger(Reader):
         self._tidy_wal()
         return tuple(entries)
 
-    def checkpoint(self, now: datetime) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
         """The signed head over all that is committed; the last one again where nothing was added since.
 
-        Never signs backwards: the last signed head must be the beginning of this tree, and a station whose clock is
-        before its own last leaf signs nothing, because nobody could say when.
+        Never signs backwards: the last signed head must be the beginning of this tree. A head's time is that of its
+        last leaf, and leaves never go back, so a clock that was set back stops nothing here.
         """
         self._must_be_whole()
         head, root = self.last_head(), self._frontier.root()
@@ -164,9 +175,6 @@ class Ledger(Reader):
             self.must_extend(last)
             if last.size == self._frontier.size:
                 return last
-        if to_ms(now) < self._last_ms:
-            what = f"The station's clock says {now:%Y-%m-%d %H:%M:%S %Z}, before its own last leaf."
-            raise LedgerBroken("sign", what, "Set the station's clock (chronyc makestep), then start it again.")
         checkpoint = self._signer.sign(self._frontier.size, root)
         try:
             self._heads.swap(last, checkpoint)
@@ -180,7 +188,7 @@ class Ledger(Reader):
         self._must_be_whole()
         try:
             with schema.transaction(self._db):
-                cache.clear(self._db)
+                schema.renew_cache(self._db)
                 for some in batched(self.entries()):
                     cache.fold(self._db, some)
         except sqlite3.Error as error:
@@ -213,6 +221,12 @@ class Ledger(Reader):
     def _fatal(self, op: str, error: sqlite3.Error) -> LedgerBroken:
         self._broken = sqlite_failed(op, error)
         return self._broken
+
+
+def _must_be_as_made(db: sqlite3.Connection, heads: sqlite3.Connection) -> None:
+    odd = schema.oddities(db, schema.LEDGER_FILE) + schema.oddities(heads, schema.HEADS_FILE)
+    if odd:
+        raise LedgerBroken("open", f"The tables are not as they were made: {'; '.join(odd)}.", AUDIT)
 
 
 def boot_id() -> str:

@@ -18,6 +18,23 @@ from bwcdock.ledger.checkpoint import Checkpoint, Head, Heads, Verifier
 from bwcdock.ledger.codec import from_ms, to_ms
 from bwcdock.ledger.schema import AUDIT
 
+_UNFINISHED = """
+SELECT id FROM record WHERE state IN ('listed', 'pulled', 'quarantined', 'lost')
+UNION ALL
+SELECT id FROM record
+    WHERE waits_for = 'work' AND waits_for <> 'nothing' AND state IN ('sealed', 'released') AND (
+        json_extract(doc, '$.obligation') IS NULL
+        OR EXISTS (
+            SELECT 1 FROM json_each(doc, '$.obligation.sinks') AS owed
+            WHERE owed.value NOT IN (SELECT value FROM json_each(doc, '$.copies'))
+        )
+    )
+UNION ALL
+SELECT id FROM record
+    WHERE instr(doc, '"sinks":[]') > 0 AND state IN ('sealed', 'released')
+"""
+"""Every record for which ``Record.finished`` is false, each part by an index: what is finished costs nothing."""
+
 PAGE = 1000
 """Leaves fetched at a time: no read stays open while somebody else writes, whoever takes his time over the entries."""
 
@@ -94,6 +111,12 @@ class Reader:
         sql = f"SELECT body FROM leaf{where} ORDER BY seq"  # noqa: S608 - columns are constants
         return list(_entries(self._rows(sql, *values)))
 
+    def sessions_with(self, ev: str) -> list[str]:
+        """The ids of the sessions that have an entry of this kind, from the leaves' columns alone."""
+        return [
+            row[0] for row in self._rows("SELECT session FROM leaf WHERE ev = ? GROUP BY session ORDER BY min(seq)", ev)
+        ]
+
     def last(self, ev: str) -> Entry | None:
         """The newest entry of this kind."""
         rows = self._rows("SELECT body FROM leaf WHERE ev = ? ORDER BY seq DESC LIMIT 1", ev)
@@ -118,6 +141,11 @@ class Reader:
         """The ids of all records in any of these states, from the index alone."""
         return {row[0] for state in states for row in self._rows("SELECT id FROM record WHERE state = ?", state)}
 
+    def holds_in(self, sink: str) -> bool:
+        """Whether any record is confirmed in this sink; reads them all where none is."""
+        sql = "SELECT 1 FROM record, json_each(doc, '$.copies') AS copy WHERE copy.value = ? LIMIT 1"
+        return bool(self._rows(sql, sink))
+
     def recorders(self) -> list[str]:
         """The serials of all recorders that were ever docked."""
         return [row[0] for row in self._rows("SELECT DISTINCT recorder FROM session WHERE recorder <> '' ORDER BY 1")]
@@ -137,6 +165,10 @@ class Reader:
         """The records whose obligation is not met, earliest due first."""
         return self._records(" WHERE due_ms IS NOT NULL AND met_ms IS NULL ORDER BY due_ms LIMIT ?", limit)
 
+    def unfinished(self) -> set[str]:
+        """The ids of all records of which something is owed still; the others are not even counted."""
+        return {row[0] for row in self._rows(_UNFINISHED)}
+
     def session(self, session_id: str) -> Session | None:
         """The session, or ``None`` if no fact ever named it."""
         return next(iter(self._sessions(" WHERE id = ?", session_id)), None)
@@ -150,14 +182,25 @@ class Reader:
         where, values = _where(recorder=recorder)
         return self._sessions(f"{where} ORDER BY arrived_ms DESC, rowid DESC LIMIT ?", *values, limit)
 
-    def findings(self) -> list[OpenFinding]:
-        """The findings that still hold, oldest first."""
-        rows = self._rows("SELECT subject_kind, subject, seq, at_ms, doc FROM finding ORDER BY seq")
+    def finding(self, kind: str, subject: str, code: str) -> Finding | None:
+        """The finding with this code that holds about this subject; ``None`` where none does."""
+        rows = self._rows(
+            "SELECT doc FROM finding WHERE (subject_kind, subject, code) = (?, ?, ?)", kind, subject, code
+        )
+        return codec.load(Finding, rows[0][0]) if rows else None
+
+    def findings(self, *, kind: str = "", subject: str = "", limit: int = -1) -> list[OpenFinding]:
+        """The newest ``limit`` (-1: all) of the findings that still hold about all that is named, oldest first."""
+        where, values = _where(subject_kind=kind, subject=subject)
+        rows = self._rows(
+            f"SELECT subject_kind, subject, seq, at_ms, doc FROM finding{where}"  # noqa: S608 - columns are constants
+            " ORDER BY seq DESC LIMIT ?",
+            *values,
+            limit,
+        )
         return [
-            OpenFinding(
-                subject_kind=kind, subject=subject, seq=seq, since=from_ms(at), finding=codec.load(Finding, doc)
-            )
-            for kind, subject, seq, at, doc in rows
+            OpenFinding(subject_kind=about, subject=name, seq=seq, since=from_ms(at), finding=codec.load(Finding, doc))
+            for about, name, seq, at, doc in reversed(rows)
         ]
 
     def counts(self, now: datetime) -> Counts:
@@ -178,6 +221,10 @@ class Reader:
     def root(self) -> bytes:
         """The root of the whole tree, from the stored hashes."""
         return tree.root(self.size, self._fetch)
+
+    def frontier(self, size: int) -> tree.Frontier:
+        """The right edge of the tree over the first ``size`` leaves, from the stored hashes."""
+        return tree.Frontier.load(size, self._fetch)
 
     def inclusion(self, seq: int, size: int) -> tuple[bytes, ...]:
         """The audit path of leaf ``seq`` in the tree of the first ``size`` leaves, as RFC 6962 writes it."""

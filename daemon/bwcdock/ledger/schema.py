@@ -5,12 +5,13 @@
 place meets a head it does not reach, and cannot make the station sign a second history.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from bwcdock.errors import LedgerBroken, Misused
+from bwcdock.errors import BwcdockError, LedgerBroken, Misused
 
 LEDGER_FILE = "ledger.db"
 HEADS_FILE = "heads.db"
@@ -19,6 +20,13 @@ APPLICATION_ID = 0x62776364
 """``bwcd``: what `file` and other tools know these databases by."""
 
 SCHEMA_VERSION = 1
+
+FOLD_VERSION = 2
+"""Raise it with every change of what the same leaves are folded into: the rules in core/record.py and core/session.py,
+the tables of the cache, the form of their documents. The next start then folds all leaves again."""
+
+FOUNDED = "founded"
+"""The mark beside the directory of an installed station's ledger: once there was one."""
 
 AUDIT = "Run `bwcdock audit`; do not delete anything."
 """The remedy for whatever only a proof can explain."""
@@ -66,6 +74,7 @@ CREATE INDEX record_state ON record (state);
 CREATE INDEX record_recorder ON record (recorder, path);
 CREATE INDEX record_session ON record (session);
 CREATE INDEX record_waits ON record (waits_for, waits_since_ms) WHERE waits_for <> 'nothing';
+CREATE INDEX record_sinkless ON record (id) WHERE instr(doc, '"sinks":[]') > 0;
 CREATE INDEX record_owed ON record (due_ms) WHERE due_ms IS NOT NULL AND met_ms IS NULL;
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
@@ -88,7 +97,12 @@ CREATE TABLE finding (
     doc TEXT NOT NULL,
     PRIMARY KEY (subject_kind, subject, code)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX finding_seq ON finding (seq);
+CREATE TABLE fold (version INTEGER NOT NULL) STRICT;
 """
+
+CACHE_TABLES = ("record", "session", "finding", "fold")
+"""All that can be thrown away; ``fold`` says by which version of the fold the others were made."""
 
 # A head has no time of its own: its time is that of its last leaf, which the root proves.
 HEADS = """
@@ -125,10 +139,28 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, beside the writing one of another process."""
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    """A connection that cannot write, beside the writing one of another process.
+
+    Where nothing can be written (a copy on a read-only file system) SQLite cannot make the files it shares with a
+    writer. The database is then read as it lies there, if all of it is in the one file: what SQLite calls immutable.
+    """
+    try:
+        return _read_only(path, "mode=ro")
+    except sqlite3.OperationalError:
+        if os.access(path.parent, os.W_OK):
+            raise
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists() and wal.stat().st_size:
+        what = f"The newest entries are in {wal}, and cannot be read where nothing can be written."
+        raise LedgerBroken("open", what, "Copy the whole ledger directory to a disk that can be written; look there.")
+    return _read_only(path, "mode=ro&immutable=1")
+
+
+def _read_only(path: Path, how: str) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
     with _closed_if_it_fails(db):
         db.execute("PRAGMA query_only = ON")
+        is_empty(db)  # only a read tells whether it can be read
     return db
 
 
@@ -146,12 +178,15 @@ def open_both(
 ) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """The ledger's connection and the heads' connection, which the caller closes.
 
-    ``Misused`` if there is no ledger, ``LedgerBroken`` if one of the files is gone or is no database.
+    ``Misused`` if there is no ledger, ``LedgerBroken`` if there was one and it is lost, or one of the files is gone or
+    is no database.
     """
     paths = directory / LEDGER_FILE, directory / HEADS_FILE
     there = [path.is_file() for path in paths]
     if not any(there):
         raise _missing(directory)
+    if not there[0]:  # it is made first, so it was there
+        raise _lost(directory)
     if not all(there):
         what = f"{paths[there.index(False)]} is missing."
         raise LedgerBroken("open", what, "Bring it back; if `bwcdock init` was interrupted here, repeat that.")
@@ -159,7 +194,7 @@ def open_both(
         try:
             db, heads = [stack.enter_context(closing(connecting(path))) for path in paths]
             if is_empty(db):
-                raise _missing(directory)
+                raise _lost(directory) if _was_signed(heads) else _missing(directory)
             if is_empty(heads):
                 raise LedgerBroken("open", f"{paths[1]} is empty: the signed heads are gone.", AUDIT)
         except sqlite3.Error as error:
@@ -169,17 +204,48 @@ def open_both(
     return db, heads
 
 
-def _missing(directory: Path) -> Misused:
-    hint = "Found one with `bwcdock init`, or mend the path in the settings."
+def _was_signed(heads: sqlite3.Connection) -> bool:
+    return not is_empty(heads) and bool(heads.execute("SELECT 1 FROM head LIMIT 1").fetchall())
+
+
+def _missing(directory: Path) -> BwcdockError:
+    if (directory.parent / FOUNDED).exists():
+        return _lost(directory)
+    hint = "Mend the path in the settings; `bwcdock init` makes a new station in a directory of its own."
     return Misused("open", f"There is no ledger in {directory}.", hint)
+
+
+def _lost(directory: Path) -> LedgerBroken:
+    what = f"The ledger in {directory} was lost: it was founded here, its entries are gone; never make a new one."
+    hint = f"Stop the station, bring {LEDGER_FILE} and {HEADS_FILE} back from their newest copy, then `bwcdock audit`."
+    return LedgerBroken("open", what, hint)
 
 
 def install(db: sqlite3.Connection, name: str) -> None:
     """Lay the tables of file ``name`` into an empty database; the caller holds the transaction."""
     for statement in _statements(TABLES[name]):
         db.execute(statement)
+    if name == LEDGER_FILE:
+        db.execute("INSERT INTO fold VALUES (?)", (FOLD_VERSION,))
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def renew_cache(db: sqlite3.Connection) -> None:
+    """New, empty tables of this version in place of the cache; the caller holds the transaction and fills them."""
+    for table in CACHE_TABLES:
+        db.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in _statements(CACHE):
+        db.execute(statement)
+    db.execute("INSERT INTO fold VALUES (?)", (FOLD_VERSION,))
+
+
+def fold_version(db: sqlite3.Connection) -> int:
+    """The version of the fold that made the cache; 0 where that was not written down yet, or not as it should."""
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE (type, name) = ('table', 'fold')").fetchall():
+        return 0
+    versions = [int(version) for (version,) in db.execute("SELECT version FROM fold")]
+    return versions[0] if len(versions) == 1 else 0
 
 
 def is_empty(db: sqlite3.Connection) -> bool:
@@ -197,8 +263,11 @@ def oddities(db: sqlite3.Connection, name: str) -> list[str]:
         expected.close()
     changed = sorted(key for key in ours if ours[key] != theirs.get(key))
     added = sorted(theirs.keys() - ours.keys())
-    return [f"{kind} {which} is not as it was made" for kind, which in changed] + [
-        f"{kind} {which} does not belong there" for kind, which in added
+    aged = name == LEDGER_FILE and fold_version(db) != FOLD_VERSION
+    return [
+        *(["cache was folded by another version of the program, and the next start folds it again"] if aged else []),
+        *(f"{kind} {which} is not as it was made" for kind, which in changed),
+        *(f"{kind} {which} does not belong there" for kind, which in added),
     ]
 
 

@@ -27,6 +27,9 @@ from bwcdock.ledger.tree import Frontier, leaf_hash
 MAX_DISAGREEMENTS = 100
 """Where it stops: one removed leaf puts every later one out of place, and a million lines help nobody."""
 
+TAIL = 1000
+"""Leaves proven at every start: a day of a busy dock, a tenth of a second; the rest is for :func:`check`."""
+
 _LENGTH = struct.Struct(">H")
 
 Mark = tuple[int, str, bytes]
@@ -60,6 +63,39 @@ def check(directory: Path, public_key: str, witnessed: Sequence[str] = ()) -> li
         return [Disagreement(code="db.unreadable", place=str(directory), what=error.what)]
     with closing(db), closing(heads):
         return list(islice(_disagreements(db, heads, verifier, witnessed), MAX_DISAGREEMENTS))
+
+
+def tail(ledger: Reader, leaves: int = TAIL) -> list[Disagreement]:
+    """What does not hold among the newest ``leaves`` of an open ledger, and all that no signed head covers yet.
+
+    Each is hashed again. Where the root that follows is the signed one, the newest leaves and the tree hashes before
+    them are those that were signed; older leaves are proven by :func:`check`. Raises ``LedgerBroken`` where a leaf
+    cannot be read at all.
+    """
+    return list(islice(_tail(ledger, leaves), MAX_DISAGREEMENTS))
+
+
+def _tail(ledger: Reader, leaves: int) -> Iterator[Disagreement]:
+    size, head = ledger.size, ledger.last_head()
+    signed = head.checkpoint if head is not None else None
+    # The last signed leaf is always among them, or nothing would bind the others to a signature.
+    start = max(0, min(size - leaves, signed.size - 1 if signed is not None else 0))
+    frontier, last = ledger.frontier(start), None
+    for seq in range(start, size):
+        body = ledger.leaf(seq)
+        frontier.push(leaf_hash(body))
+        try:
+            leaf = codec.decode(body)
+        except LedgerBroken as error:
+            yield Disagreement(code="leaf.unreadable", place=f"leaf {seq}", what=error.what)
+        else:
+            yield from _leaf(seq, leaf, last, ledger.verifier)
+            last = leaf.entry.at
+        if signed is not None and frontier.size == signed.size:
+            yield from _mark((signed.size, f"the head over {signed.size} leaves", signed.root), frontier)
+    if frontier.root() != ledger.root:
+        what = "The stored tree hashes are not those of the leaves."
+        yield Disagreement(code="tree.nodes", place=f"leaf {size - 1}", what=what)
 
 
 def _disagreements(

@@ -1,16 +1,10 @@
-"""Qualities of a sink that are not its own business: when to try again, how fast, how long it took."""
+"""Qualities of a sink that are not its own business: when to try again, and how fast."""
 
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TypeVar
-
-from bwcdock.core.facts import Digests
-from bwcdock.ports import Held, Sink
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +40,13 @@ class Standing:
         wait = timedelta(seconds=backoff.wait_s(failures, chance))
         return Standing(failures=failures, not_before=now + wait)
 
-    def ready(self, now: datetime) -> bool:
-        """Whether it may be tried. After a success the standing is a new one."""
-        return self.not_before is None or now >= self.not_before
-
 
 class Throttle:
     """A ``pace`` that keeps a stream to ``bytes_per_second`` on average: call it with the size of every chunk.
 
     ``monotonic`` and ``wait`` are the clock's (seconds). A quiet time is not saved up for later: the link belongs to
-    the bureau's day work, and a burst after a pause is what the limit is there to prevent.
+    the bureau's day work, and a burst after a pause is what the limit is there to prevent. Any number of threads may
+    share one.
     """
 
     def __init__(
@@ -65,56 +56,12 @@ class Throttle:
         self._monotonic = monotonic
         self._wait = wait
         self._free_at = monotonic()
+        self._lock = threading.Lock()
 
     def __call__(self, size: int) -> None:
         """Wait until ``size`` more bytes fit under the limit."""
-        now = self._monotonic()
-        self._free_at = max(self._free_at, now) + size / self._rate
-        if self._free_at > now:
-            self._wait(self._free_at - now)
-
-
-class Timed:
-    """A sink around ``inner`` that tells ``observe(op, seconds, outcome)`` of every call.
-
-    ``outcome`` is ``ok``, or the name of the error that came out.
-    """
-
-    def __init__(
-        self, inner: Sink, *, observe: Callable[[str, float, str], None], monotonic: Callable[[], float]
-    ) -> None:
-        self.name = inner.name
-        self._inner = inner
-        self._observe = observe
-        self._monotonic = monotonic
-
-    def stat(self, key: str) -> Held | None:
-        """As the inner sink."""
-        return self._timed("stat", lambda: self._inner.stat(key))
-
-    def put(self, key: str, source: Path, digests: Digests, keep_until: datetime | None) -> None:
-        """As the inner sink."""
-        self._timed("put", lambda: self._inner.put(key, source, digests, keep_until))
-
-    def note(self, key: str, data: bytes) -> None:
-        """As the inner sink."""
-        self._timed("note", lambda: self._inner.note(key, data))
-
-    def recall(self, key: str) -> bytes | None:
-        """As the inner sink."""
-        return self._timed("recall", lambda: self._inner.recall(key))
-
-    def newest(self, prefix: str, suffix: str) -> str | None:
-        """As the inner sink."""
-        return self._timed("newest", lambda: self._inner.newest(prefix, suffix))
-
-    def _timed(self, op: str, call: Callable[[], T]) -> T:
-        started = self._monotonic()
-        outcome = "ok"
-        try:
-            return call()
-        except Exception as error:
-            outcome = type(error).__name__
-            raise
-        finally:
-            self._observe(op, self._monotonic() - started, outcome)
+        with self._lock:
+            now = self._monotonic()
+            free_at = self._free_at = max(self._free_at, now) + size / self._rate
+        if free_at > now:
+            self._wait(free_at - now)

@@ -2,11 +2,13 @@
 
 import errno
 import hashlib
+import heapq
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from blake3 import blake3
@@ -34,6 +36,10 @@ MAX_NOTE = 16 << 20
 MAX_COMPONENT = 255
 """Bytes of one component: what the common file systems allow."""
 
+UNTOUCHED = frozenset({MARKER, INCOMING, "lost+found", "@eaDir", "@Recycle", "#recycle", ".snapshot"})
+"""What a volume that nobody has put anything on may hold: our own, and what file systems and NAS make themselves."""
+
+_PART = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}\.part")
 _FOLDER_MODE = 0o750
 _FILE_MODE = 0o440
 _KNOWN_FOLDERS = 4096  # folders whose own name is known to be synced; beyond this they are synced once more
@@ -79,9 +85,10 @@ def check_key(key: str) -> tuple[str, ...]:
 class FilesystemSink:
     """A sink in the folder ``root``, which is never created by us and must carry our marker (:meth:`initialise`).
 
-    ``identity`` is the id that marker must hold; empty accepts any. ``pace`` is called with the size of every chunk
-    read or written, for throttling. A folder has no retention lock: ``keep_until`` is in the manifest, and holding
-    to it is the storage's own business (snapshots the station's account cannot delete).
+    ``identity`` is the id that marker must hold; empty accepts any, and ``None`` says that this station has taken none
+    into use, so that none is accepted. ``station`` is in the names of what it has not finished yet. ``pace`` is called
+    with the size of every chunk read or written, for throttling. A folder has no retention lock: ``keep_until`` is in
+    the manifest, and holding to it is the storage's own business (snapshots the station's account cannot delete).
 
     Beside the errors of the contract: :class:`~bwcdock.errors.Untrue` where the source cannot be read or is not what it
     was sealed as; nothing is published then.
@@ -92,13 +99,15 @@ class FilesystemSink:
         name: str,
         root: Path,
         *,
-        identity: str = "",
+        identity: str | None = "",
+        station: str = "",
         pace: Callable[[int], None] = lambda _: None,
         system: System = SYSTEM,
     ) -> None:
         self.name = name
         self._root = root
         self._identity = identity
+        self._station = station
         self._pace = pace
         self._system = system
         self._synced: set[tuple[int, int]] = set()
@@ -111,6 +120,16 @@ class FilesystemSink:
                 data = f"{secrets.token_hex(16)}\n".encode()
                 durable.write_small(_at(root, MARKER), data, mode=0o444, system=self._system)
             return _at(root, MARKER).read_text(errors="replace").strip()
+
+    def marker(self) -> str:
+        """The id in the marker; empty where there is none."""
+        with self._told("look for the marker"), self._opened(os.open(self._root, _DIRECTORY & ~os.O_NOFOLLOW)) as root:
+            return _marker(root)
+
+    def foreign(self) -> list[str]:
+        """What lies directly in the folder and is neither ours nor made by the file system itself, by name."""
+        with self._told("look around"), self._opened(os.open(self._root, _DIRECTORY & ~os.O_NOFOLLOW)) as root:
+            return sorted(set(os.listdir(root)) - UNTOUCHED)
 
     # --- the contract -------------------------------------------------------------------------------------------------
 
@@ -157,7 +176,7 @@ class FilesystemSink:
             raise Conflict("recall", what, "Find out who put it there.", key)
         return data
 
-    def newest(self, prefix: str, suffix: str) -> str | None:
+    def newest(self, prefix: str, suffix: str, most: int) -> list[str]:
         """See :class:`bwcdock.ports.Sink`. What is no good key (a foreign name, a dotted one) is passed over."""
         parts = check_key(prefix)
         with self._told("newest", prefix), self._central() as root:
@@ -165,9 +184,39 @@ class FilesystemSink:
                 with self._folder(root, (*parts, "")) as (folder, _):
                     names = [name for name in os.listdir(folder) if name.endswith(suffix) and not name.startswith(".")]
             except FileNotFoundError:
-                return None
+                return []
         plain = [name for name in names if name.isprintable()]
-        return f"{prefix}/{max(plain)}" if plain else None
+        return [f"{prefix}/{name}" for name in heapq.nlargest(most, plain)]
+
+    def tidy(self, before: datetime) -> None:
+        """See :class:`bwcdock.ports.Tidies`: only parts with this station's name, each under its own lock."""
+        if not self._station:
+            return
+        with (
+            self._told("tidy"),
+            self._central() as root,
+            self._opened(os.open(INCOMING, _DIRECTORY, dir_fd=root)) as incoming,
+        ):
+            for name in os.listdir(incoming):
+                mine = self._part("")
+                if not (name.startswith(mine) and _PART.fullmatch(name.removeprefix(mine))):
+                    continue
+                with suppress(FileNotFoundError):  # published meanwhile
+                    if datetime.fromtimestamp(os.lstat(name, dir_fd=incoming).st_mtime, UTC) < before:
+                        self._abandon(_at(incoming, name))
+
+    def _abandon(self, part: Path) -> None:
+        try:
+            with PartFile(part, system=self._system):
+                durable.discard(part, system=self._system)
+        except FileExistsError:  # it is the other name of something published
+            durable.discard(part, system=self._system)
+        except Misused:
+            return  # somebody is writing it just now
+
+    def _part(self, name: str) -> str:
+        """The name of a part: with the station's before it, so that each removes its own and nobody else's."""
+        return f"{self._station}.{name}" if self._station else name
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -180,7 +229,7 @@ class FilesystemSink:
             self._opened(os.open(INCOMING, _DIRECTORY, dir_fd=root)) as incoming,
         ):
             final = _at(folder, name)
-            part = _at(incoming, f"{hashlib.sha256(key.encode()).hexdigest()[:32]}-{digest[:32]}.part")
+            part = _at(incoming, self._part(f"{hashlib.sha256(key.encode()).hexdigest()[:32]}-{digest[:32]}.part"))
             if os.path.lexists(final):
                 self._agrees(final, key, digest)
                 durable.fsync_dir(_at(folder), system=self._system)  # it may have died between the name and this
@@ -224,7 +273,7 @@ class FilesystemSink:
                     if not self._arrived(part, offset, chunk, mine):
                         part.truncate(offset)
                         part.write_at(chunk, offset)
-                        self._pace(len(chunk))
+                    self._pace(len(chunk))
                     offset += len(chunk)
         except _SourceError as error:
             what = f"The spool copy of {source.name} cannot be read: {error}."
@@ -251,15 +300,13 @@ class FilesystemSink:
     def _central(self) -> Iterator[int]:
         """The root, held open and proven to be the volume it was: everything below is reached through it."""
         with self._opened(os.open(self._root, _DIRECTORY & ~os.O_NOFOLLOW)) as root:
-            try:
-                marker = _at(root, MARKER).read_text(errors="replace").strip()
-            except FileNotFoundError:
-                marker = ""
+            marker = _marker(root)
             if not marker or self._identity not in {"", marker}:
                 what = f"{self._root} is not the central storage it was." if marker else f"{self._root} has no marker."
-                raise Unreachable(
-                    "open central storage", what, "Mount it, or run bwcdock init for a new one.", self.name
-                )
+                if marker and self._identity is None:
+                    what = f"{self._root} is central storage that this station has not taken into use."
+                hint = "Mount it; a new one is taken into use with `bwcdock sinks init`."
+                raise Unreachable("open central storage", what, hint, self.name)
             yield root
 
     @contextmanager
@@ -336,6 +383,13 @@ def _chunks_of(source: Path) -> Iterator[memoryview]:
             yield from chunks(reading, Buffers(count=1))
     except OSError as error:
         raise _SourceError(error.strerror or str(error)) from error
+
+
+def _marker(root: int) -> str:
+    try:
+        return _at(root, MARKER).read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _at(folder: int, *names: str) -> Path:

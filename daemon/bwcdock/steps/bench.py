@@ -42,6 +42,10 @@ class Bench:
 
     @property
     def keep(self) -> Keep:
-        """How long the spool keeps what central storage has."""
+        """How long the spool keeps what central storage has, and how much of the ledger it is known to have seen."""
         spool = self.settings.spool
-        return Keep(second_look_after_s=int(spool.second_look_after_s), spool_keep_s=int(spool.keep_after_confirm_s))
+        return Keep(
+            second_look_after_s=int(spool.second_look_after_s),
+            spool_keep_s=int(spool.keep_after_confirm_s),
+            witnessed=max((witness.size for witness in self.witnesses.values()), default=0),
+        )

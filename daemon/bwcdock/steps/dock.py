@@ -6,7 +6,7 @@ start, and the recorder is docked anew: listing twice is harmless.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bwcdock.core import checks, completeness
 from bwcdock.core.clocks import correct
@@ -33,36 +33,35 @@ from bwcdock.core.facts import (
 )
 from bwcdock.core.names import record_id, show
 from bwcdock.core.record import Record, State
+from bwcdock.core.session import Session
 from bwcdock.errors import Misbehaved, Unplugged, Unreadable, Untrue
-from bwcdock.ledger import parts
+from bwcdock.lanes import moved
+from bwcdock.ledger import Ledger, parts
 from bwcdock.ports import Driver, Recorder
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.book import once_each
+from bwcdock.steps.bounds import bounded, credible, plausible
 from bwcdock.steps.law import obligation_of
 from bwcdock.steps.pull import edges
 
 EARLIER = 20
-"""How many earlier dockings are looked through for one that was listed as a whole."""
+"""How many earlier dockings are looked through: for one that was listed as a whole, and for two at once."""
 
 ONE_CARD = frozenset({"volume-serial", "protocol"})
 """Identities that are one card for ever. A serial in file names follows the recorder, whose card can be changed: what
-is new on such a card need not be younger than the last docking, and its deadline must not become later by that."""
+is new on such a card need not be younger than the last docking, and its deadline must not become later by that; what is
+not on it may lie on the other card, and nobody has removed it."""
+
+NO_SERIAL = "none"
+"""The basis of a card that nothing tells from another: then a serial says nothing of what was docked before."""
+
+MOVING = timedelta(seconds=10)
+"""How long a docking may overlap the next of the same serial and still be one card that went from slot to slot: letting
+go of it takes at most half of that. Two that overlap longer are two cards: clones, or two folders of one name."""
 
 BATCH = 250
 """Files whose facts are written in one transaction: a listing of thousands must not hold the book for long."""
-
-FINDINGS_BYTES = 40_000
-"""Characters of findings told with one fact: a leaf holds 60 KiB, and a hostile card can make findings at will."""
-
-EVIDENCE_BYTES = 8_000
-"""Characters of evidence kept of one finding: about a hundred deleted files with name, size and time."""
-
-PATH_LENGTH = 8_000
-"""Characters of a path, escaped: FAT and exFAT end at 260 plain ones, and Linux itself at 4096 bytes."""
-
-LARGEST = 2**53 - 1
-"""Bytes of a file: the largest whole number that JSON carries exactly (RFC 8785), a million times any card."""
 
 KNOWN = 5000
 """How many earlier files of a recorder are compared for holes, overlaps and losses: weeks of use, a bounded cost."""
@@ -70,10 +69,14 @@ KNOWN = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Docked:
-    """What docking found: the identity, the items by record id, and whether the checks refused the recorder."""
+    """What docking found: the identity, the items by record id, and whether the checks refused the recorder.
+
+    ``lost`` are the records that were given up, because they are not on this card any more.
+    """
 
     identity: Identity
     items: dict[str, Item] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
     refused: bool = False
 
 
@@ -87,16 +90,16 @@ def claimant(drivers: Sequence[Driver], sighting: Sighting) -> Driver | None:
 def dock(bench: Bench, session: str, driver: str, recorder: Recorder, buffers: Buffers) -> Docked:
     """Identify, check and list; every answer becomes a fact at once. Raises what a recorder may raise."""
     identity = recorder.identity()
-    last_docked = _last_docked(bench, identity.serial, session)
+    asked = bench.book.ask(lambda ledger: ledger.sessions(recorder=identity.serial, limit=EARLIER))
+    earlier = [other for other in asked if other.id != session]
     bench.book.record([Identified(session=session, recorder=identity.serial, driver=driver, identity=identity)])
     now = bench.clock.now()
-    condition = recorder.condition(now)
+    condition = credible(recorder.condition(now))
     findings = checks.assess(identity, condition, limits(bench), now, articles=articles(bench))
     # The driver's own notes are among the findings already; a leaf has no room for them twice.
     bare = replace(condition, notes=())
-    bench.book.record(
-        [Checked(session=session, recorder=identity.serial, condition=bare, findings=_bounded(bench, findings))]
-    )
+    told = bounded(findings, bench.settings.limits.findings_per_session)
+    bench.book.record([Checked(session=session, recorder=identity.serial, condition=bare, findings=told)])
     refusals = tuple(f for f in findings if f.severity is Severity.REFUSE)
     if refusals:
         bench.book.record([Refused(session=session, recorder=identity.serial, findings=refusals)])
@@ -109,8 +112,10 @@ def dock(bench: Bench, session: str, driver: str, recorder: Recorder, buffers: B
     if not recorder.present():
         # A card pulled out in the middle can list as empty without any error: that is no proof of an empty card.
         raise Unplugged("list", "The recorder went away while it was listed.", "Dock it again.")
-    listing = _Listing(bench, session, identity, condition, last_docked, recorder, buffers)
-    return Docked(identity=identity, items=listing.take(items))
+    moved()
+    listing = _Listing(bench, session, identity, condition, earlier, recorder, buffers)
+    listing.take(items)
+    return Docked(identity=identity, items=listing.open, lost=tuple(listing.lost))
 
 
 def limits(bench: Bench) -> checks.Limits:
@@ -132,53 +137,19 @@ def articles(bench: Bench) -> dict[str, str]:
     return {named.get(what, what): f"{short} {check.article}" for check in pack.checks for what in check.what}
 
 
-def _last_docked(bench: Bench, serial: str, session: str) -> datetime | None:
-    """When this recorder's files were last listed as a whole."""
-    earlier = bench.book.ask(lambda ledger: ledger.sessions(recorder=serial, limit=EARLIER))
-    return next((s.listed_at for s in earlier if s.id != session and s.listed_at), None)
-
-
-def _bounded(bench: Bench, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """As many as the settings and a leaf allow, with a last finding that says how many more there were."""
-    kept: list[Finding] = []
-    room = FINDINGS_BYTES
-    for finding in findings[: bench.settings.limits.findings_per_session]:
-        short = _shortened(finding)
-        room -= _length(short)
-        if room < 0:
-            break
-        kept.append(short)
-    if len(kept) < len(findings):
-        rest = Finding(
-            severity=Severity.WARN,
-            code="findings.more",
-            what=f"There are {len(findings) - len(kept)} more findings on this recorder.",
-            remedy="Look at the recorder itself: so many at once point to one cause.",
-        )
-        kept.append(rest)
-    return tuple(kept)
-
-
-def _shortened(finding: Finding) -> Finding:
-    pairs: list[tuple[str, str]] = []
-    room = EVIDENCE_BYTES
-    for key, value in finding.evidence:
-        pair = (show(key, 100), show(value, 400))
-        room -= len(pair[0]) + len(pair[1])
-        if room < 0:
-            pairs.append(("more", str(len(finding.evidence) - len(pairs))))
-            break
-        pairs.append(pair)
-    return replace(finding, what=show(finding.what, 1000), remedy=show(finding.remedy, 1000), evidence=tuple(pairs))
-
-
-def _length(finding: Finding) -> int:
-    # Four characters a Chinese one, at most, once it is UTF-8; the rest is the form around it.
-    return 4 * (len(finding.what) + len(finding.remedy)) + sum(4 * len(k + v) + 8 for k, v in finding.evidence) + 100
+def _one_card(identity: Identity, earlier: Sequence[Session], now: datetime) -> bool:
+    """Whether all dockings of this serial, the newest first, can have been of one card."""
+    if identity.basis == NO_SERIAL:
+        return False
+    for session in earlier:
+        if session.departed_at is None or session.departed_at - now > MOVING:
+            return False
+        now = session.arrived_at
+    return True
 
 
 class _Listing:
-    """One listing made into facts, in batches."""
+    """One listing made into facts, in batches. ``open`` are the items to bring, ``lost`` the records given up."""
 
     def __init__(
         self,
@@ -186,83 +157,93 @@ class _Listing:
         session: str,
         identity: Identity,
         condition: Condition,
-        last_docked: datetime | None,
+        earlier: Sequence[Session],
         recorder: Recorder,
         buffers: Buffers,
     ) -> None:
         self._bench = bench
         self._session = session
         self._serial = identity.serial
+        self._basis = identity.basis
         self._condition = condition
-        self._last_docked = last_docked
-        self._not_before = last_docked if identity.basis in ONE_CARD else None
+        one_card = _one_card(identity, earlier, bench.clock.now())
+        self._last_docked = next((s.listed_at for s in earlier if s.listed_at), None) if one_card else None
+        self._same_card = one_card and identity.basis in ONE_CARD
+        self._not_before = self._last_docked if self._same_card else None
         self._recorder = recorder
         self._buffers = buffers
         self._doubts: list[Finding] = []
         self._changed: list[Finding] = []
-        self._open: dict[str, Item] = {}
         self._owed: dict[str, Item] = {}
+        self._present: set[str] = set()
         self._new = 0
         self._known = 0
+        self.open: dict[str, Item] = {}
+        self.lost: list[str] = []
 
-    def take(self, items: list[Item]) -> dict[str, Item]:
-        """Write what is new, what is back and what is gone; answer the items this session has to bring, by record."""
+    def take(self, items: list[Item]) -> None:
+        """Write what is new, what is back and what is gone."""
         book = self._bench.book
         now = self._bench.clock.now()
-        drift = self._condition.drift
         known = book.ask(lambda ledger: ledger.recent(self._serial, KNOWN))
-        items = [item for item in items if self._plausible(item)]
+        items, self._changed = plausible(items)
         findings = completeness.judge(
-            items, [_known(r) for r in known], self._last_docked, now, drift, articles=articles(self._bench)
+            items,
+            [_known(r) for r in known],
+            self._last_docked,
+            now,
+            self._condition.drift,
+            articles=articles(self._bench),
+            basis=self._basis,
         )
-        present: set[str] = set()
+        # What is new comes first: comparing what was sealed takes long, and no deadline may become later by that.
+        sealed: list[Item] = []
         for start in range(0, len(items), BATCH):
-            facts = [fact for item in items[start : start + BATCH] for fact in self._facts_of(item, now, present)]
-            book.record(facts)
-        book.record([*self._lost(known, present), *self._inventory(findings)])
-        return self._open
+            named = [(record_id(self._serial, item), item) for item in items[start : start + BATCH]]
+            again = self._sealed([rid for rid, _ in named])
+            sealed += [item for rid, item in named if rid in again]
+            self._write([(rid, item) for rid, item in named if rid not in again])
+        for start in range(0, len(sealed), BATCH):
+            self._write([(self._compared(item), item) for item in sealed[start : start + BATCH]])
+        book.decide(lambda ledger, _at: self._gone(ledger, [r.id for r in reversed(known) if r.state is State.LISTED]))
+        book.record(self._inventory(findings))
 
-    def _plausible(self, item: Item) -> bool:
-        """Whether the ledger can hold this item at all; what it cannot hold is told, and is no recording."""
-        if len(item.path) <= PATH_LENGTH and 0 <= item.size <= LARGEST:
-            return True
-        self._changed.append(
-            Finding(
-                severity=Severity.WARN,
-                code="listing.implausible",
-                what=f"{show(item.path)} has a path of {len(item.path)} characters and a size of {item.size} bytes.",
-                remedy="It was not pulled: no recorder writes such a file. Keep the card and look at it by hand.",
-            )
-        )
-        return False
+    def _sealed(self, rids: Sequence[str]) -> set[str]:
+        return self._bench.book.ask(lambda ledger: {rid for rid in rids if _is_sealed(ledger.record(rid))})
 
-    def _facts_of(self, item: Item, now: datetime, present: set[str]) -> list[Fact]:
-        rid, record = self._find(item)
-        present.add(rid)
+    def _write(self, named: Sequence[tuple[str, Item]]) -> None:
+        def facts(ledger: Ledger, at: datetime) -> list[Fact]:
+            return [fact for rid, item in named for fact in self._facts_of(rid, ledger.record(rid), item, at)]
+
+        self._bench.book.decide(facts)
+        moved()
+
+    def _facts_of(self, rid: str, record: Record | None, item: Item, at: datetime) -> list[Fact]:
+        self._present.add(rid)
         subject = {"record": rid, "session": self._session, "recorder": self._serial}
         if record is None:
-            self._open[rid] = item
+            self.open[rid] = item
             self._new += 1
-            return self._listed(subject, item, now)
+            return self._listed(subject, item, at)
         missed = record.state is State.SEALED and SPOOL not in record.copies and bool(record.owed_sinks)
-        if record.state in {State.SEALED, State.RELEASED} and not missed:
+        if _is_sealed(record) and not missed:
             self._known += 1
             if record.finished:
                 return []
             self._owed[rid] = item  # brought before, and not in central storage yet: so this docking is not settled
             return [Seen(**subject)]
-        self._open[rid] = item
+        self.open[rid] = item
+        ground = "the recorder is docked again with it"
         if missed or record.state in {State.QUARANTINED, State.LOST}:
-            ground = "the recorder is docked again with it"
             return [Cleared(**subject, ground=ground), Settled(record=rid, code="recording.gone", how=ground)]
-        return [Seen(**subject)]
+        return [Seen(**subject), Settled(record=rid, code="recording.elsewhere", how=ground)]
 
-    def _find(self, item: Item) -> tuple[str, Record | None]:
-        """The record of this item. A sealed one is known again by its edges: other bytes make another record."""
+    def _compared(self, item: Item) -> str:
+        """The record of an item that was sealed, known again by its edges: other bytes make another record."""
         rid = record_id(self._serial, item)
         record = self._bench.book.ask(lambda ledger: ledger.record(rid))
-        if record is None or not record.edges or record.state not in {State.SEALED, State.RELEASED}:
-            return rid, record
+        if record is None or not record.edges:
+            return rid
         try:
             with self._buffers.lend() as buffer:
                 now_there = edges(lambda view, at: self._recorder.read_into(item, at, view), item.size, buffer)
@@ -277,9 +258,11 @@ class _Listing:
                     evidence=(("record", rid),),
                 )
             )
-            return rid, record
+            return rid
+        finally:
+            moved()  # each is a sign of life: a card with a hundred thousand of them is slow, and does not hang
         if now_there == record.edges:
-            return rid, record
+            return rid
         self._changed.append(
             Finding(
                 severity=Severity.WARN,
@@ -289,46 +272,72 @@ class _Listing:
                 evidence=(("record", rid), ("edges then", record.edges), ("edges now", now_there)),
             )
         )
-        rid = record_id(self._serial, item, variant=now_there)
-        return rid, self._bench.book.ask(lambda ledger: ledger.record(rid))
+        return record_id(self._serial, item, variant=now_there)
 
-    def _listed(self, subject: dict[str, str], item: Item, now: datetime) -> list[Fact]:
+    def _listed(self, subject: dict[str, str], item: Item, at: datetime) -> list[Fact]:
         drift = self._condition.drift
         corrected = correct(item, drift, None)
-        obligation, doubts = obligation_of(self._bench, corrected, now, not_before=self._not_before)
+        obligation, doubts = obligation_of(self._bench, corrected, at, not_before=self._not_before)
         self._doubts.extend(doubts)
         return [
             Listed(**subject, item=item, corrected=corrected, drift=drift, not_before=self._not_before),
             Obliged(**subject, obligation=obligation),
         ]
 
-    def _lost(self, known: Sequence[Record], present: set[str]) -> list[Fact]:
-        """What an earlier session listed and nobody pulled, and what is not here any more."""
+    def _gone(self, ledger: Ledger, listed: Sequence[str]) -> list[Fact]:
+        """What an earlier docking listed and nobody pulled, and what is not here: lost, where it is the same card."""
+        others = [session for session in ledger.open_sessions() if session.id != self._session]
+        elsewhere = {session.id for session in others}
+        same_card = self._same_card and all(session.recorder != self._serial for session in others)
         facts: list[Fact] = []
-        for record in known:
-            if record.state is not State.LISTED or record.copies or record.id in present:
+        for rid in listed:
+            record = ledger.record(rid)
+            if record is None or record.state is not State.LISTED or record.copies or rid in self._present:
                 continue
-            subject = {"record": record.id, "session": self._session, "recorder": self._serial}
-            what = (
-                f"{show(record.item.path)} was on this recorder at an earlier docking, was never pulled, and is gone."
-            )
-            remedy = "Ask the officer. A removed recording is a matter of the pack's article on destroying records."
-            finding = Finding(severity=Severity.WARN, code="recording.gone", what=what, remedy=remedy)
-            facts += [Lost(**subject, reason="no longer on the recorder"), Found(record=record.id, finding=finding)]
+            if not elsewhere.isdisjoint(record.sessions):
+                continue  # on another card with the same serial, which is docked now
+            if same_card:
+                self.lost.append(rid)
+                facts.append(
+                    Lost(record=rid, session=self._session, recorder=self._serial, reason="no longer on the recorder")
+                )
+            facts.append(Found(record=rid, finding=_missing(record, same_card=same_card)))
         return facts
 
     def _inventory(self, findings: Sequence[Finding]) -> list[Fact]:
-        told = _bounded(self._bench, (*findings, *self._changed, *once_each(self._doubts)))
+        most = self._bench.settings.limits.findings_per_session
+        told = bounded((*findings, *self._changed, *once_each(self._doubts)), most)
         inventoried = Inventoried(
             session=self._session,
             recorder=self._serial,
-            records=(*self._open, *self._owed),
+            records=(*self.open, *self._owed),
             new=self._new,
             known=self._known,
-            size=sum(item.size for item in (*self._open.values(), *self._owed.values())),
+            size=sum(item.size for item in (*self.open.values(), *self._owed.values())),
             findings=told,
         )
         return list(parts(inventoried))
+
+
+def _is_sealed(record: Record | None) -> bool:
+    return record is not None and record.state in {State.SEALED, State.RELEASED}
+
+
+def _missing(record: Record, *, same_card: bool) -> Finding:
+    name = show(record.item.path)
+    if same_card:
+        return Finding(
+            severity=Severity.WARN,
+            code="recording.gone",
+            what=f"{name} was on this recorder at an earlier docking, was never pulled, and is gone.",
+            remedy="Ask the officer. A removed recording is a matter of the pack's article on destroying records.",
+        )
+    return Finding(
+        severity=Severity.WARN,
+        code="recording.elsewhere",
+        what=f"{name} was listed at an earlier docking, was never pulled, and is not on the card that is docked now.",
+        remedy="Dock the card it is on. Where the recorder has no other card, ask the officer.",
+    )
 
 
 def _known(record: Record) -> completeness.Known:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bwcdock import __version__
 from bwcdock.core.facts import (
+    SPOOL,
     Arrived,
     Beat,
     Departed,
@@ -20,11 +21,17 @@ from bwcdock.core.facts import (
 )
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session, allows
-from bwcdock.ledger import Ledger
+from bwcdock.errors import LedgerBroken, Untrue
+from bwcdock.ledger import Ledger, verify
+from bwcdock.ledger.schema import AUDIT
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.scrub import spool_bad
 
 RECEIPTS_BACK = 500
 """How many of the newest sessions are looked at for a missing receipt: days of a full dock."""
+
+BEHIND = timedelta(seconds=1)
+"""A clock that is disciplined is slewed by less between a stop and the next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +43,9 @@ class Opened:
 
 
 def start(bench: Bench) -> Opened:
-    """Close what was interrupted, set strays aside, say that the station is on, and load what is open."""
+    """Prove the ledger's end, close what was interrupted, set strays aside, say that it is on, load what is open."""
+    if wrong := bench.book.ask(verify.tail):
+        raise LedgerBroken("prove the end of the ledger", f"{wrong[0]}", AUDIT)
     interrupted = bench.book.ask(lambda ledger: ledger.open_sessions())
     facts: list[Fact] = [
         Departed(session=session.id, recorder=session.recorder, reason="the station stopped or lost power")
@@ -107,12 +116,46 @@ def beat(bench: Bench) -> None:
         facts.append(Found(finding=finding))
     else:
         facts.append(Settled(code="clock.unvouched", how=clock))
-    bench.book.record(facts)
+    bench.book.record([*facts, _behind_ledger(bench)])
+
+
+def _behind_ledger(bench: Bench) -> Fact:
+    """Whether the clock is before the ledger's last entry: only a start with the clock ahead leads there."""
+    last, now = bench.book.ask(lambda ledger: (next(ledger.entries(ledger.size - 1)).at, bench.clock.now()))
+    code = "clock.behind_ledger"
+    if last - now < BEHIND:
+        return Settled(code=code, how="the clock is past the last entry of the ledger")
+    finding = Finding(
+        severity=Severity.WARN,
+        code=code,
+        what="The station's clock is before the last entry of its own ledger, which never goes back.",
+        remedy="Look at the clock. If it is wrong now, set it (chronyc makestep). If it is right, the station once ran "
+        f"with its clock ahead: change the battery of the clock. Every entry carries {last:%Y-%m-%d %H:%M} UTC until "
+        "then, and deadlines and dates are judged by that; nothing is lost and nothing stops.",
+    )
+    return Found(finding=finding)
 
 
 def sign_head(bench: Bench) -> int:
     """Sign the head over all that is committed; its size."""
-    return bench.book.ask(lambda ledger: ledger.checkpoint(bench.clock.now())).size
+    return bench.book.ask(lambda ledger: ledger.checkpoint()).size
+
+
+def owed(bench: Bench) -> int:
+    """How many recordings are not offloaded as their article asks."""
+    return bench.book.ask(lambda ledger: ledger.counts(bench.clock.now())).owed
+
+
+def owed_of(bench: Bench, session_id: str) -> int:
+    """How many records of a docking are still owed; those set apart or lost are told on its receipt."""
+
+    def ask(ledger: Ledger) -> int:
+        session = ledger.session(session_id)
+        records = [ledger.record(rid) for rid in session.records] if session else []
+        apart = {State.QUARANTINED, State.LOST}
+        return sum(1 for record in records if record and not record.finished and record.state not in apart)
+
+    return bench.book.ask(ask)
 
 
 def sealed_ids(bench: Bench) -> list[str]:
@@ -136,11 +179,11 @@ def _without_receipt(ledger: Ledger) -> tuple[Session, ...]:
 def _sweep(bench: Bench) -> list[Fact]:
     """Files of the spool that no record accounts for are set aside and told; nothing unhashed is ever adopted."""
 
-    def known(ledger: Ledger) -> tuple[set[str], set[str]]:
-        return ledger.ids(State.LISTED, State.PULLED), ledger.ids(State.SEALED, State.PULLED)
+    def known(ledger: Ledger) -> tuple[set[str], set[str], set[str]]:
+        return ledger.ids(State.LISTED, State.PULLED), ledger.ids(State.SEALED, State.PULLED), ledger.ids(State.SEALED)
 
-    parts, wholes = bench.book.ask(known)
-    facts: list[Fact] = []
+    parts, wholes, sealed = bench.book.ask(known)
+    facts = _gone(bench, sorted(sealed))
     for stray in bench.spool.strays(parts=parts, wholes=wholes):
         bench.spool.put_right(stray)
         if stray.kind in {"spare", "temporary"}:
@@ -156,6 +199,14 @@ def _sweep(bench: Bench) -> list[Fact]:
         )
         facts.append(Found(record=stray.record, finding=finding))
     return facts
+
+
+def _gone(bench: Bench, sealed: list[str]) -> list[Fact]:
+    """Sealed files that are gone without a permit: taken away, or eaten by a repair, while the station was off."""
+    error = Untrue("start", "The sealed file is gone from the spool.", "Dock the recorder again.")
+    missing = records_of(bench, [rid for rid in sealed if bench.spool.whole(rid) is None])
+    bad = [record for record in missing if SPOOL in record.copies and not record.releasing]
+    return [fact for record in bad for fact in spool_bad(record, error)]
 
 
 def _not_durable(bench: Bench) -> Finding:

@@ -1,6 +1,6 @@
 """Look a second time at one central copy: read it in full a day later and compare."""
 
-from bwcdock.core.facts import CopyBad, Fact, Finding, Found, LookedAgain, Severity
+from bwcdock.core.facts import CopyBad, Fact, Finding, Found, LookedAgain, Settled, Severity
 from bwcdock.core.names import show
 from bwcdock.core.record import Record
 from bwcdock.steps.bench import Bench
@@ -13,11 +13,12 @@ def look_again(bench: Bench, record: Record, sink: str) -> tuple[Fact, ...]:
     held = bench.sinks[sink].stat(key)
     subject = {"record": record.id, "recorder": record.recorder}
     if held is not None and held.size == record.item.size and held.digests == record.digests:
-        return (LookedAgain(**subject, sink=sink),)
+        agreed = Settled(record=record.id, code=f"sink.conflict.{sink}", how="looked at again")
+        return LookedAgain(**subject, sink=sink), agreed
     what = "is gone" if held is None else "no longer has the sealed digest"
     finding = Finding(
         severity=Severity.WARN,
-        code="copy.bad",
+        code=f"copy.bad.{sink}",
         what=f"The copy of {show(record.item.path)} in {sink} {what}.",
         remedy="Find out who changed central storage. A missing copy is pushed again, a wrong one never overwritten.",
         evidence=(("sink", sink), ("key", key), ("sealed", record.digests.sha256)),

@@ -60,7 +60,7 @@ def of(action: Action, record: Record, error: Exception, *, distrust_limit: int)
         case Unreadable() | NotAllowed() if record.state is State.LISTED:
             return Outcome(facts=(_quarantined(record, "unreadable", error),))
         case Conflict():
-            return Outcome(facts=(_found(record, "sink.conflict", error),), rest_s=ALARM_REST_S)
+            return Outcome(facts=(_found(record, f"sink.conflict.{action.place}", error),), rest_s=ALARM_REST_S)
         case SpoolFull() | SpoolBroken():
             # Not "spool.full", which is the plan's own and settled by it; these are settled by the next seal.
             code = "spool.no_room" if isinstance(error, SpoolFull) else "spool.broken"

@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import structlog
 
-from bwcdock.core.facts import Fact, Quarantined
+from bwcdock.core.facts import Fact, Finding, Found, Quarantined, Severity
+from bwcdock.core.names import show
 from bwcdock.core.plan import Act, Action
-from bwcdock.core.record import Record
-from bwcdock.core.retention import may_release
+from bwcdock.core.record import Illegal, Record
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.steps import outcome
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.look import look_again
 from bwcdock.steps.outcome import Outcome
 from bwcdock.steps.push import push
-from bwcdock.steps.release import release, withdraw
+from bwcdock.steps.release import release
 from bwcdock.steps.seal import seal
 
 log = structlog.get_logger()
@@ -30,12 +30,31 @@ def perform(bench: Bench, action: Action, record: Record, attempt: Callable[[], 
         bench.book.record(facts)
     except LedgerBroken:
         raise
+    except Illegal as error:
+        return _overtaken(bench, action, record, error)
     except Exception as error:  # every error of the world or of the program becomes a fact here, in one place
         return _failed(bench, action, record, error)
     return Outcome(facts=facts)
 
 
+def _overtaken(bench: Bench, action: Action, record: Record, error: Illegal) -> Outcome:
+    """What was proven contradicts what became known meanwhile. No byte is touched; the book has the last word.
+
+    Where the record has moved on the station reads it anew and decides again; where it has not, this is a bug.
+    """
+    log.warning("act.overtaken", act=action.act.name.lower(), record=record.id, place=action.place, why=str(error))
+    now = bench.book.ask(lambda ledger: ledger.record(record.id))
+    if now is not None and now.state is not record.state:
+        return Outcome(rest_s=outcome.REST_S, why=str(error))
+    what = f"{show(record.item.path)}: a fact contradicts the ledger ({error})."
+    finding = Finding(severity=Severity.WARN, code="program.bug", what=what, remedy="Report it.")
+    bench.book.record([Found(record=record.id, finding=finding)])
+    return Outcome(rest_s=outcome.ALARM_REST_S, bug=True, why=str(error))
+
+
 def _failed(bench: Bench, action: Action, record: Record, error: Exception) -> Outcome:
+    # As it is now: what failed may be judged otherwise meanwhile, and then none of its bytes may be touched.
+    record = bench.book.ask(lambda ledger: ledger.record(record.id)) or record
     out = outcome.of(action, record, error, distrust_limit=bench.settings.pull.distrust_limit)
     told = log.bind(act=action.act.name.lower(), record=record.id, place=action.place)
     if out.bug:
@@ -64,10 +83,4 @@ def act_of(bench: Bench, action: Action, record: Record) -> Callable[[], tuple[F
         case Act.LOOK:
             return lambda: look_again(bench, record, action.place)
         case _:
-            return lambda: _release(bench, action, record)
-
-
-def _release(bench: Bench, action: Action, record: Record) -> tuple[Fact, ...]:
-    # Asked again at the last moment: between plan and act the copy elsewhere may have been found bad.
-    permit = may_release(record, action.place, bench.clock.now(), bench.keep)
-    return release(bench, record, permit) if permit else withdraw(bench, record)
+            return lambda: release(bench, record.id)

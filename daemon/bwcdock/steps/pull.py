@@ -139,7 +139,12 @@ class Pull:
         item = self.record.item
         self.progress.moved_at = self._monotonic()
         self._part = self._spool.open_part(self.record.id)
-        offset = self._resumed_at = self.progress.done = self._resume(self._part)
+        try:
+            offset = self._resumed_at = self.progress.done = self._resume(self._part)
+        except Unreadable as error:
+            # What was brought is kept as the good beginning it was, and of the rest what can be read.
+            self._bad = self._salvage(self._let_go(), error, tried=False)
+            return
         self._part.preallocate(item.size)
         self._consumers = (
             _Consumer("sha256", lambda view, _: self._sha256.update(view)),
@@ -155,17 +160,26 @@ class Pull:
         except Unreadable as error:
             self._finish_consumers()
             self._part.sync()
-            self._part.close()
+            self._let_go()
             self._bad = self._salvage(offset, error)
 
-    def _salvage(self, offset: int, error: Unreadable) -> Bad:
+    def _let_go(self) -> int:
+        """Close the partial file, which is set aside next; how long it is."""
+        part, self._part = self._part, None
+        assert part is not None
+        part.close()
+        return part.length
+
+    def _salvage(self, offset: int, error: Unreadable, *, tried: bool = True) -> Bad:
         def moved(at: int) -> None:
             if self._stop.is_set():
                 raise Unplugged("salvage", "The station is stopping.", "The file is tried again at the next docking.")
             self.progress.done, self.progress.moved_at = at, self._monotonic()
 
         with self._buffers.lend() as buffer:
-            return salvage(self.record, self._recorder, self._spool, buffer, error, start=offset, moved=moved)
+            return salvage(
+                self.record, self._recorder, self._spool, buffer, error, start=offset, moved=moved, tried=tried
+            )
 
     def _pass_on(self, offset: int, size: int) -> int:
         """Read one buffer and hand it on; return how many bytes."""
@@ -216,8 +230,12 @@ class Pull:
     def _at_end(self, size: int) -> None:
         """A file that goes on past its listed size is still growing, or was listed wrongly."""
         with self._buffers.lend() as buffer:
-            if self._recorder.read_into(self.record.item, size, buffer[:BLOCK]):
-                raise Untrue("pull", f"The file is longer than the {size} bytes listed.", "It is pulled again.")
+            try:
+                more = self._recorder.read_into(self.record.item, size, buffer[:BLOCK])
+            except Unreadable:
+                return  # it gives nothing more: what lies there is no byte of this file, and all of the file is here
+        if more:
+            raise Untrue("pull", f"The file is longer than the {size} bytes listed.", "It is pulled again.")
 
     def _write(self, view: memoryview, offset: int) -> None:
         assert self._part is not None
@@ -235,20 +253,38 @@ class Pull:
         part.truncate(keep)
         if not keep:
             return 0
-        with self._buffers.lend() as mine, self._buffers.lend() as theirs, Reading(part.fileno()) as reading:
+        with self._buffers.lend() as mine, Reading(part.fileno()) as reading:
             for offset in range(0, keep, len(mine)):
                 got = reading.fill(mine[: keep - offset], offset)
                 self._sha256.update(mine[:got])
                 self._blake3.update(mine[:got])
                 self.progress.moved_at = self._monotonic()
-            last = max(0, keep - min(EDGE, len(mine)))
-            length = keep - last
-            reading.fill(mine[:length], last)
-            self._fill(theirs[:length], last, keep)
-            if mine[:length] != theirs[:length]:
+            with self._buffers.lend() as theirs:
+                self._compare(reading, keep, mine, theirs)
+        return keep
+
+    def _compare(self, reading: Reading, keep: int, mine: memoryview, theirs: memoryview) -> None:
+        """Whether the recorder still holds what was brought, by its last block.
+
+        A place may have worn out since it was read. Where nothing at the end can be read any more the beginning is
+        compared instead, and Unreadable is raised where that cannot be read either.
+        """
+        length = min(EDGE, len(mine), keep)
+        worn: Unreadable | None = None
+        for start in dict.fromkeys((keep - length, 0)):
+            try:
+                got = self._fill(theirs[:length], start, keep)
+            except Unreadable as error:
+                self.progress.moved_at = self._monotonic()
+                worn = error
+                continue
+            reading.fill(mine[:got], start)
+            if mine[:got] != theirs[:got]:
                 what = "What was pulled before is not what the recorder holds now."
                 raise Untrue("resume", what, "The partial copy is dropped and the file pulled again.")
-        return keep
+            return
+        assert worn is not None
+        raise worn
 
     # --- off the lane -------------------------------------------------------------------------------------------------
 

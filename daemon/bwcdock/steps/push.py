@@ -7,7 +7,6 @@ ours, and only then is the confirmation written.
 import base64
 import hashlib
 from contextlib import suppress
-from datetime import datetime
 
 from bwcdock import __version__
 from bwcdock.core import rules
@@ -15,12 +14,11 @@ from bwcdock.core.facts import Confirmed, Fact, Settled
 from bwcdock.core.names import sink_key, unescape
 from bwcdock.core.record import Record
 from bwcdock.errors import Conflict, SpoolBroken, Unreachable, Untrue
-from bwcdock.ledger import Ledger
-from bwcdock.manifest import Manifest, Position, open_signed, sign
+from bwcdock.ledger import Checkpoint, Ledger
+from bwcdock.manifest import MANIFEST, Manifest, Position, open_signed, sign
 from bwcdock.steps.bench import Bench
-from bwcdock.steps.scrub import spool_bad
-
-MANIFEST = ".manifest.json"
+from bwcdock.steps.scrub import strike_off
+from bwcdock.steps.witness import folder_of
 
 
 def push(bench: Bench, record: Record, sink: str) -> tuple[Fact, ...]:
@@ -42,8 +40,8 @@ def push(bench: Bench, record: Record, sink: str) -> tuple[Fact, ...]:
         try:
             bench.spool.verify(record.id, record.digests)
         except Untrue as error:
-            bench.spool.quarantine_whole(record.id)
-            return spool_bad(record, error)
+            strike_off(bench, record, error)
+            return ()
         hint = "Check the station's disk; it is tried again."
         raise SpoolBroken("push", "The spool gave other bytes once, and the right ones again.", hint) from None
     held = store.stat(key)
@@ -63,7 +61,8 @@ def push(bench: Bench, record: Record, sink: str) -> tuple[Fact, ...]:
         manifest=digest,
     )
     settled = [
-        Settled(record=record.id, code=code, how=f"confirmed in {sink}") for code in ("sink.conflict", "copy.bad")
+        Settled(record=record.id, code=code, how=f"confirmed in {sink}")
+        for code in (f"sink.conflict.{sink}", f"copy.bad.{sink}", "recording.gone")
     ]
     return (confirmed, *settled)
 
@@ -97,18 +96,35 @@ def _describe(bench: Bench, record: Record, sink: str, key: str) -> str:
         if manifest.record != record.id or manifest.sha256 != record.digests.sha256:
             raise Conflict("push", f"{sink} holds the manifest of another record beside {key}.", "Look at it.", key)
         return hashlib.sha256(there).hexdigest()
-    data = sign(manifest_of(bench, record), bench.signer)
-    bench.witnesses[sink].bring()  # first the head that the manifest's proof leads to, so that it is never without it
+    data = sign(manifest_of(bench, record, _head_over(bench, record, sink)), bench.signer)
     store.note(key + MANIFEST, data)
     return hashlib.sha256(data).hexdigest()
 
 
-def manifest_of(bench: Bench, record: Record) -> Manifest:
-    """Everything central storage must know of this record without any database, with its proof in the ledger."""
-    return bench.book.ask(lambda ledger: _manifest(bench, ledger, record))
+def _head_over(bench: Bench, record: Record, sink: str) -> Checkpoint:
+    """A head over the sealed leaf that the sink has: brought before the manifest whose proof leads to it.
+
+    A head is signed here only where the sink has none that covers the leaf.
+    """
+    assert record.sealed_seq is not None
+    witness = bench.witnesses[sink]
+    head = witness.bring()
+    if head is None or head.size <= record.sealed_seq:
+        bench.book.ask(lambda ledger: ledger.checkpoint())
+        head = witness.bring()
+    if head is None or head.size <= record.sealed_seq:
+        key = folder_of(bench.settings.station.name)
+        what = f"{sink} holds something else in place of the newest head of the ledger."
+        raise Conflict("push", what, f"Find out who put it into {key}; the next head goes beside it.", key)
+    return head
 
 
-def _manifest(bench: Bench, ledger: Ledger, record: Record) -> Manifest:
+def manifest_of(bench: Bench, record: Record, head: Checkpoint) -> Manifest:
+    """Everything central storage must know of this record without any database, with its proof up to ``head``."""
+    return bench.book.ask(lambda ledger: _manifest(bench, ledger, record, head))
+
+
+def _manifest(bench: Bench, ledger: Ledger, record: Record, head: Checkpoint) -> Manifest:
     now = bench.clock.now()
     session = ledger.session(record.session)
     assert record.digests
@@ -139,22 +155,19 @@ def _manifest(bench: Bench, ledger: Ledger, record: Record) -> Manifest:
         obligation=record.obligation,
         verdict=rules.verdict(record.obligation, record.met_at, now, bench.settings.law.at_risk_ratio).kind.value,
         sessions=record.sessions,
-        position=_position(ledger, record, now),
+        position=_position(ledger, record, head),
         station_version=__version__,
         at=now,
     )
 
 
-def _position(ledger: Ledger, record: Record, now: datetime) -> Position:
-    """The sealed leaf, proven up to a signed head; a head is signed here only where none covers it yet."""
+def _position(ledger: Ledger, record: Record, head: Checkpoint) -> Position:
+    """The sealed leaf, proven up to the signed ``head``."""
     assert record.sealed_seq is not None
-    head = ledger.last_head()
-    covered = head is not None and head.checkpoint.size > record.sealed_seq
-    checkpoint = head.checkpoint if head is not None and covered else ledger.checkpoint(now)
     return Position(
         origin=ledger.origin,
         seq=record.sealed_seq,
         leaf=base64.b64encode(ledger.leaf(record.sealed_seq)).decode(),
-        path=tuple(base64.b64encode(h).decode() for h in ledger.inclusion(record.sealed_seq, checkpoint.size)),
-        checkpoint=checkpoint.note,
+        path=tuple(base64.b64encode(h).decode() for h in ledger.inclusion(record.sealed_seq, head.size)),
+        checkpoint=head.note,
     )

@@ -4,12 +4,13 @@ import hashlib
 
 from bwcdock import __version__, durable
 from bwcdock.core import rules
-from bwcdock.core.facts import Fact, Finding, Receipted, Severity
+from bwcdock.core.facts import Fact, Finding, Obligation, Receipted, Severity
 from bwcdock.core.record import Record
 from bwcdock.core.session import Session
+from bwcdock.core.view import regulation
 from bwcdock.errors import BwcdockError
 from bwcdock.ledger import Ledger
-from bwcdock.manifest import Receipt, ReceiptLine, open_signed, receipt, sign
+from bwcdock.manifest import RECEIPTS, Citation, Receipt, ReceiptLine, open_signed, receipt, sign
 from bwcdock.steps.bench import Bench
 
 
@@ -26,7 +27,7 @@ def write(bench: Bench, session_id: str) -> tuple[Fact, ...]:
         durable.write_small(path, data)
     told = open_signed(data, Receipt, bench.signer.verifier)
     for sink in bench.sinks.values():
-        sink.note(f"receipts/{session_id}.json", data)
+        sink.note(f"{RECEIPTS}/{session_id}.json", data)
     fact = Receipted(
         session=session_id,
         recorder=told.recorder.serial,
@@ -57,6 +58,7 @@ def _receipt(bench: Bench, ledger: Ledger, session_id: str) -> Receipt:
         recorder=session.identity,
         officer=_officer(records),
         findings=_findings(ledger, session),
+        citations=_citations(records),
         at=bench.clock.now(),
         station_version=__version__,
     )
@@ -64,9 +66,21 @@ def _receipt(bench: Bench, ledger: Ledger, session_id: str) -> Receipt:
 
 def _findings(ledger: Ledger, session: Session) -> tuple[Finding, ...]:
     """What a person should know of this docking: the session's own findings, and those that hold about its records."""
-    mine = set(session.records)
-    of_records = (o.finding for o in ledger.findings() if o.subject_kind == "record" and o.subject in mine)
+    of_records = (o.finding for rid in session.records for o in ledger.findings(kind="record", subject=rid))
     return tuple(f for f in (*session.findings, *of_records) if f.severity is not Severity.NOTE)
+
+
+def _citations(records: list[Record]) -> tuple[Citation, ...]:
+    """Each article of the lines with its regulation and its words, once."""
+    owed = {_article(record.obligation): record.obligation for record in records if record.obligation}
+    return tuple(
+        Citation(article=article, regulation=regulation(each), quote=each.quote)
+        for article, each in sorted(owed.items())
+    )
+
+
+def _article(owed: Obligation) -> str:
+    return f"{owed.pack} {owed.article}"
 
 
 def _line(bench: Bench, record: Record) -> ReceiptLine:
@@ -79,7 +93,7 @@ def _line(bench: Bench, record: Record) -> ReceiptLine:
         sha256=record.digests.sha256 if record.digests and record.copies else "",
         state=record.state.value,
         due=owed.due if owed else None,
-        article=f"{owed.pack} {owed.article}" if owed else "",
+        article=_article(owed) if owed else "",
         verdict=rules.verdict(owed, record.met_at, now, bench.settings.law.at_risk_ratio).kind.value if owed else "",
     )
 

@@ -7,6 +7,7 @@ from bwcdock.core.facts import Fact, Finding, Rechecked
 from bwcdock.core.session import CONDITION
 from bwcdock.ports import Recorder
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.bounds import credible
 from bwcdock.steps.dock import articles, limits
 
 
@@ -17,8 +18,7 @@ def recheck(bench: Bench, session: str, recorder: Recorder) -> Fact | None:
     """
     identity = recorder.identity()
     now = bench.clock.now()
-    condition = recorder.condition(now)
-    bare = replace(condition, notes=())
+    bare = replace(credible(recorder.condition(now)), notes=())
     found = checks.assess(identity, bare, limits(bench), now, articles=articles(bench))
     known = bench.book.ask(lambda ledger: ledger.session(session))
     before = known.findings if known else ()

@@ -1,18 +1,41 @@
 """Release one spool copy, under a permit, with the intent in the ledger before the act and the outcome after it."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from bwcdock.core.facts import SPOOL, Fact, Released, ReleaseIntended, ReleaseWithdrawn
 from bwcdock.core.record import Record
-from bwcdock.core.retention import Permit
+from bwcdock.core.retention import Permit, may_release
+from bwcdock.ledger import Ledger
 from bwcdock.steps.bench import Bench
 
 
-def release(bench: Bench, record: Record, permit: Permit) -> tuple[Released, ...]:
-    """Drop the spool copy. If it dies before the outcome, it runs again and finds the file gone."""
-    subject = {"record": record.id, "recorder": record.recorder}
-    if not record.releasing:
-        bench.book.record([ReleaseIntended(**subject, place=SPOOL, ground=permit.ground)])
-    bench.spool.drop(record.id, permit)
-    return (Released(**subject, place=SPOOL),)
+def release(bench: Bench, record_id: str) -> tuple[Fact, ...]:
+    """Drop the spool copy where it may go; the record is judged as the ledger has it at the moment of the intent.
+
+    Between plan and act a copy elsewhere may have been found bad. If it dies before the outcome, it runs again and
+    finds the file gone.
+    """
+    keep = bench.keep
+    permits: list[Permit] = []
+
+    def intent(ledger: Ledger, at: datetime) -> Sequence[Fact]:
+        record = ledger.record(record_id)
+        permit = may_release(record, SPOOL, at, keep) if record else None
+        if record is None or permit is None:
+            return ()
+        permits.append(permit)
+        told = ReleaseIntended(record=record_id, recorder=record.recorder, place=SPOOL, ground=permit.ground)
+        return () if record.releasing else (told,)
+
+    bench.book.decide(intent)
+    record = bench.book.ask(lambda ledger: ledger.record(record_id))
+    if record is None:
+        return ()
+    if not permits:
+        return withdraw(bench, record)
+    bench.spool.drop(record_id, permits[0])
+    return (Released(record=record_id, recorder=record.recorder, place=SPOOL),)
 
 
 def withdraw(bench: Bench, record: Record) -> tuple[Fact, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bwcdock.core.facts import Span
+from bwcdock.core.facts import Run, Span
 from bwcdock.core.record import Record
 from bwcdock.errors import Unreadable
 from bwcdock.ports import Recorder
@@ -20,7 +20,7 @@ class Bad:
 
     error: Unreadable
     spans: tuple[Span, ...]
-    runs: tuple[Span, ...]
+    runs: tuple[Run, ...]
 
 
 def salvage(
@@ -32,17 +32,21 @@ def salvage(
     *,
     start: int,
     moved: Callable[[int], None],
+    tried: bool = True,
 ) -> Bad:
     """Set aside the good beginning of ``start`` bytes, then every later run that can be read.
 
+    ``tried`` says that ``error`` was met at ``start``; otherwise it lies before, and ``start`` may well be readable.
     ``buffer`` is page-aligned; ``moved`` is told how far it has come and may raise to end it. If it dies in the middle
-    the record is still listed, and the next docking tries the whole file again; what was set aside stays aside.
+    the record is still listed, and the next docking tries the whole file again; what was set aside stays aside, and is
+    not kept a second time where the next docking salvages the same bytes.
     """
     size = record.item.size
-    runs = [Span(offset=0, length=start)] if spool.quarantine_part(record.id) else []
+    beginning = Span(offset=0, length=start)
+    runs = [kept] if (kept := spool.keep_run(record.id, beginning, of_part=True)) else []
     spans: list[Span] = []
     offset = start
-    failed: Unreadable | None = error
+    failed: Unreadable | None = error if tried else None
     while offset < size:
         if failed is not None:
             told = next((s for s in failed.spans if s.offset <= offset < s.offset + s.length), None)
@@ -53,8 +57,8 @@ def salvage(
                 spans[-1] = Span(offset=spans[-1].offset, length=size - spans[-1].offset)
                 break
         begin, offset, failed = offset, *_run(record, recorder, spool, buffer, offset, moved)
-        if offset > begin and spool.quarantine_part(record.id):
-            runs.append(Span(offset=begin, length=offset - begin))
+        if kept := spool.keep_run(record.id, Span(offset=begin, length=offset - begin)):
+            runs.append(kept)
     return Bad(error=error, spans=tuple(_joined(spans)), runs=tuple(runs))
 
 
@@ -66,10 +70,9 @@ def _run(
     offset: int,
     moved: Callable[[int], None],
 ) -> tuple[int, Unreadable | None]:
-    """Read on from ``offset`` into a partial file of its own; where it ended, and by what."""
+    """Read on from ``offset`` into a file of its own; where it ended, and by what."""
     begin = offset
-    with spool.open_part(record.id) as part:
-        part.truncate(0)
+    with spool.open_run(record.id) as part:
         while offset < record.item.size:
             try:
                 got = recorder.read_into(record.item, offset, buffer)

@@ -1,9 +1,12 @@
 """Read the spool's sealed files again and again, to find the disk that forgets before the bytes are needed."""
 
+from contextlib import suppress
+
 from bwcdock.core.facts import SPOOL, CopyBad, Fact, Finding, Found, Severity
 from bwcdock.core.names import show
 from bwcdock.core.record import Record, State
-from bwcdock.errors import Untrue
+from bwcdock.errors import SpoolBroken, Untrue
+from bwcdock.ledger import Ledger
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
 
@@ -12,28 +15,40 @@ def scrub(bench: Bench, record_id: str, buffers: Buffers) -> bool:
     """Read one file in full; whether it still is what was sealed. A bad one is set aside and struck off.
 
     If it dies between the setting aside and the fact, the file is missing without a permit, which the next round and
-    every audit say. Raises SpoolBroken.
+    every audit say.
     """
     record = bench.book.ask(lambda ledger: ledger.record(record_id))
     if record is None or record.state is not State.SEALED or record.digests is None or SPOOL not in record.copies:
         return True  # released meanwhile
     try:
         bench.spool.verify(record.id, record.digests, buffers=buffers)
-    except Untrue as error:
-        now = bench.book.ask(lambda ledger: ledger.record(record_id))
-        if now is None or SPOOL not in now.copies or now.releasing:
-            return True  # released under a permit while it was read
-        bench.spool.quarantine_whole(record.id)
-        bench.book.record(spool_bad(record, error))
-        return False
+    except (Untrue, SpoolBroken) as error:  # a sector that cannot be read is lost as well as one that changed
+        return not strike_off(bench, record, error)
     return True
 
 
-def spool_bad(record: Record, error: Untrue) -> tuple[Fact, ...]:
+def strike_off(bench: Bench, record: Record, error: Untrue | SpoolBroken) -> bool:
+    """Set a bad spool copy aside and strike it off; whether it was there to be struck off still.
+
+    Reading it took minutes, in which it may have been released under a permit, or found bad by somebody else.
+    """
+
+    def is_ours(ledger: Ledger) -> bool:
+        now = ledger.record(record.id)
+        return now is not None and SPOOL in now.copies and not now.releasing
+
+    if not bench.book.ask(is_ours):
+        return False
+    with suppress(SpoolBroken):  # where the disk fails altogether the file stays; the fact is what counts
+        bench.spool.quarantine_whole(record.id)
+    return bool(bench.book.decide(lambda ledger, _: spool_bad(record, error) if is_ours(ledger) else ()))
+
+
+def spool_bad(record: Record, error: Untrue | SpoolBroken) -> tuple[Fact, ...]:
     """The facts of a spool copy that lost its digest: struck off, and told."""
     finding = Finding(
         severity=Severity.WARN,
-        code="copy.bad",
+        code=f"copy.bad.{SPOOL}",
         what=f"The spool copy of {show(record.item.path)} is bad: {error.what}",
         remedy="Check the station's disk. Where central storage does not have it yet, dock the recorder again.",
     )

@@ -5,14 +5,14 @@ written. If it dies before the fact, the same seal runs again and finds its own 
 """
 
 from bwcdock.core.clocks import container_clock, correct
-from bwcdock.core.facts import Fact, Finding, Found, Obligation, Obliged, Sealed, Settled, Severity
+from bwcdock.core.facts import SPOOL, Fact, Finding, Found, Obligation, Obliged, Sealed, Settled, Severity
 from bwcdock.core.names import show
 from bwcdock.core.record import Record
 from bwcdock.errors import Untrue
 from bwcdock.media import look
 from bwcdock.reading import Whole
 from bwcdock.steps.bench import Bench
-from bwcdock.steps.law import obligation_of
+from bwcdock.steps.law import obligation_again
 
 
 def seal(bench: Bench, record: Record) -> tuple[Fact, ...]:
@@ -36,10 +36,11 @@ def seal(bench: Bench, record: Record) -> tuple[Fact, ...]:
         media=media,
         corrected=corrected,
     )
-    obligation, findings = obligation_of(bench, corrected, record.listed_at, not_before=record.not_before)
+    obligation, findings = obligation_again(bench, record, corrected)
     return (
         sealed,
         *(Settled(code=code, how="it sealed again") for code in ("spool.broken", "spool.no_room")),
+        Settled(record=record.id, code=f"copy.bad.{SPOOL}", how="sealed again"),
         *_spoken_again(record, obligation),
         *(
             Found(record=record.id, finding=f)

@@ -24,7 +24,7 @@ class CardFile:
     ``parts`` are the names from the root down, raw; ``modified`` is the naive wall time the card holds. ``start`` and
     ``end`` are the recorder's claim in its name, aware, not corrected by its clock's error; ``None`` where the name
     has none. ``number`` is the recorder's running number. ``important`` is what folder or name marks so, ``locked`` a
-    read-only attribute; ``skipped`` marks files a reader leaves alone (staging, side files). ``valid`` is less than
+    read-only attribute; ``skipped`` marks files a reader leaves alone (side files). ``valid`` is less than
     ``size`` where the rest was never written: there the clusters hold something old, and ``sha256`` counts zeros.
     """
 

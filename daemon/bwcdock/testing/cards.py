@@ -121,7 +121,8 @@ def _dcam_others(stem: str, shown: datetime, seconds: int) -> Iterator[Wanted]:
     side = file("Media", start, ".mp4.target", Kind.OTHER, timedelta(0))
     yield Wanted(file=replace(side, skipped=True), content=b"")
     start = whole - timedelta(minutes=5)
-    yield Wanted(file=replace(file("Temp", start, ".mp4"), skipped=True), content=torn[: len(torn) // 2])
+    staged = file("Temp", start, ".mp4", took=0.3 * lasting)
+    yield Wanted(file=replace(staged, truncated=True), content=torn[: len(torn) // 2])
 
 
 def dahua_fat32(

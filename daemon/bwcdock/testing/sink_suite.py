@@ -154,7 +154,7 @@ class SinkSuite:
                 lambda k=key: bed.sink().stat(k),
                 lambda k=key: bed.sink().note(k, b"x"),
                 lambda k=key: bed.sink().recall(k),
-                lambda k=key: bed.sink().newest(k, ".note"),
+                lambda k=key: bed.sink().newest(k, ".note", 1),
             ):  # type: tuple[Callable[[], object], ...]
                 refused(Misused, call)
         assert bed.published() == {}
@@ -184,15 +184,17 @@ class SinkSuite:
         refused(Conflict, lambda: bed.sink().recall("large"))
 
     def test_newest(self, bed: SinkBed) -> None:
-        """The greatest name directly under a prefix, of those with the suffix."""
+        """The greatest names directly under a prefix, of those with the suffix."""
         for key in ("c/s/01.note", "c/s/03.note", "c/s/03.zip", "c/s/02.note", "c/s/9/99.note", "c/t/07.note", "c/s2"):
-            assert bed.sink().newest("c/s", ".note") != key
+            assert key not in bed.sink().newest("c/s", ".note", 9)
             bed.sink().note(key, b"x")
-        assert bed.sink().newest("c/s", ".note") == "c/s/03.note"
-        assert bed.sink().newest("c/s", ".zip") == "c/s/03.zip"
-        assert bed.sink().newest("c/s/9", ".note") == "c/s/9/99.note"
-        assert bed.sink().newest("c/s", ".none") is None
-        assert bed.sink().newest("c/u", ".note") is None
+        assert bed.sink().newest("c/s", ".note", 1) == ["c/s/03.note"]
+        assert bed.sink().newest("c/s", ".note", 2) == ["c/s/03.note", "c/s/02.note"]
+        assert bed.sink().newest("c/s", ".note", 9) == ["c/s/03.note", "c/s/02.note", "c/s/01.note"]
+        assert bed.sink().newest("c/s", ".zip", 9) == ["c/s/03.zip"]
+        assert bed.sink().newest("c/s/9", ".note", 9) == ["c/s/9/99.note"]
+        assert bed.sink().newest("c/s", ".none", 9) == []
+        assert bed.sink().newest("c/u", ".note", 9) == []
 
 
 def refused(kind: type[BwcdockError], call: Callable[[], object]) -> BwcdockError:

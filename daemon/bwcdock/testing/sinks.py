@@ -89,11 +89,11 @@ class MemorySink:
             raise Conflict("recall", f"{self.name} holds no document under {key}.", "Look at it.", key)
         return data
 
-    def newest(self, prefix: str, suffix: str) -> str | None:
+    def newest(self, prefix: str, suffix: str, most: int) -> list[str]:
         """See :class:`bwcdock.ports.Sink`."""
         self._begin("newest", prefix)
         here = [key for key in self.objects if key.rpartition("/")[0] == prefix and key.endswith(suffix)]
-        return max(here, default=None)
+        return sorted(here, reverse=True)[:most]
 
     def rot(self, key: str, at: int = 0) -> None:
         """Turn one bit of what lies under ``key``, as a disk does."""

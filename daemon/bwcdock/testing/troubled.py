@@ -65,9 +65,9 @@ class TroubledSink:
         """As the inner sink."""
         return self._call("recall", key, lambda: self.inner.recall(key))
 
-    def newest(self, prefix: str, suffix: str) -> str | None:
+    def newest(self, prefix: str, suffix: str, most: int) -> list[str]:
         """As the inner sink."""
-        return self._call("newest", prefix, lambda: self.inner.newest(prefix, suffix))
+        return self._call("newest", prefix, lambda: self.inner.newest(prefix, suffix, most))
 
     def _call(self, call: SinkCall, key: str, work: Callable[[], T]) -> T:
         prefix, event = self._hangs.get(call, ("", None))
