@@ -156,7 +156,7 @@ def fill(settings: Settings, form: Form, wanted: int) -> None:
                 for number in range(start, min(start + A_COMMIT, dockings)):
                     _tell(db, form, number, begun + number * step, frontier)
     with Ledger.open(directory, Signer.load(settings.paths.keys / app.KEY, app.origin(settings))) as ledger:
-        ledger.checkpoint(WallClock().now())
+        ledger.checkpoint()
 
 
 def _tell(db: sqlite3.Connection, form: Form, number: int, at: datetime, frontier: Frontier) -> None:

@@ -64,7 +64,7 @@ def carry(settings: Settings, cards: Sequence[Path]) -> Worked:
 
 def _work(settings: Settings, cards: Sequence[Path], ended: Callable[[Session], datetime | None]) -> Worked:
     with app.opened(settings) as bench:
-        watch = Named(cards, live_s=1)
+        watch = Named(cards)
         station = Station(bench, app.drivers(settings), watch)
         used = processor_s()
         ends = asyncio.run(_until(station, watch, ended))

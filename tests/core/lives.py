@@ -20,6 +20,9 @@ from bwcdock.core.facts import (
     Distrusted,
     Drained,
     Entry,
+    Erased,
+    EraseIntended,
+    EraseKept,
     Fact,
     Faulted,
     Finding,
@@ -134,10 +137,14 @@ RELEASED = Released(**R, place=SPOOL)
 QUARANTINED = Quarantined(**R, reason="unreadable", what="A bad block.", hint="Dock it again.")
 CLEARED = Cleared(**R, ground="the recorder is back")
 LOST = Lost(**R, reason="no longer on the recorder")
+ERASING = EraseIntended(**R, ground="confirmed and looked at again in centre", size=1000, digests=digests())
+ERASED = Erased(**R, how="reported")
+ERASE_KEPT = EraseKept(**R, reason="differs", what="It holds other bytes.")
 
 RECORD_EXAMPLES: tuple[Fact, ...] = (
     listed(), obliged(), pulled(), sealed(), confirmed(), looked(), INTENDED, WITHDRAWN, RELEASED,
     Distrusted(**R, op="pull", what="They differ."), QUARANTINED, CLEARED, copy_bad(), LOST, Seen(**R),
+    ERASING, ERASED, ERASE_KEPT,
 )  # fmt: skip
 
 ARRIVED = Arrived(session="s1", sighting=Sighting(port="usb-1", source="/dev/x", slot=3))

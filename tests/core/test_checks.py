@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bwcdock.core.checks import ClockHealth, Limits, assess, span, station_clock
+from bwcdock.core.checks import Limits, assess, span
 from bwcdock.core.facts import Condition, Drift, Finding, Identity, Severity
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,13 +121,6 @@ def test_articles_go_into_the_evidence_of_their_check_only():
 def test_limits_are_the_callers():
     assert found(Limits(battery_low_percent=90)) == [("battery.low", "warn")]
     assert found(Limits(drift_warn_ms=1_000, drift_note_ms=500), drift=drift(1_001)) == [("clock.drift", "warn")]
-
-
-def test_station_clock():
-    assert station_clock(ClockHealth(vouched=True, reason="synchronised")) == ()
-    (finding,) = station_clock(ClockHealth(vouched=False, reason="no time server"), articles={"clock": "S4 第十一条"})
-    assert (finding.code, finding.severity) == ("clock.unvouched", Severity.WARN)
-    assert ("article", "S4 第十一条") in finding.evidence
 
 
 @pytest.mark.parametrize(

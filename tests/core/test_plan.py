@@ -56,6 +56,7 @@ def world(*records: Record, **changes) -> World:
     """A station with all it could wish for: every recorder docked, every sink open, room for all, late enough."""
     plain = {
         "now": LATER,
+        "keep": Keep(witnessed=1000),
         "records": {record.id: record for record in records},
         "docked": {record.id: "s1" if record.recorder == "A001" else "s2" for record in records},
         "sinks": OPEN,
@@ -159,10 +160,10 @@ def test_a_second_look_waits_for_its_day():
 
 
 def test_a_release_waits_for_its_day_and_for_a_permit():
-    keep = Keep(spool_keep_s=100)
+    keep = Keep(spool_keep_s=100, witnessed=1000)
     assert chosen(life(*STORED), now=at(4 + 99), keep=keep) == []
     assert chosen(life(*STORED), now=at(4 + 100), keep=keep) == [RELEASE]
-    assert chosen(life(*STORED), keep=Keep(spool_keep_s=None)) == []
+    assert chosen(life(*STORED), keep=Keep(spool_keep_s=None, witnessed=1000)) == []
 
 
 def test_a_release_that_was_interrupted_is_done_again_before_anything_else():
@@ -229,6 +230,19 @@ def test_room_for_a_pull_in_flight_is_taken():
     assert plan(world(going, next_, room=10, busy=busy)) == plan(world(next_, room=4))
     assert [a.record for a in chosen(going, next_, room=12, busy=busy)] == ["next"]
     assert [a.record for a in chosen(next_, room=10, busy=frozenset({Action(Act.PULL, "forgotten", "s1")}))] == ["next"]
+
+
+def test_what_a_partial_file_holds_already_is_not_needed_again():
+    half, whole, over = (named(LISTED, name, size=10) for name in ("half", "whole", "over"))
+    held = {"half": 6, "whole": 10, "over": 4096, "forgotten": 99}
+    told = plan(world(half, whole, over, room=4, held=held))
+    assert ({a.record for a in told.actions}, told.missing) == ({"half", "whole", "over"}, 0)
+    assert plan(world(half, room=3, held=held)).missing == 1
+    # Of a pull in flight, too, only what is still to come is taken from the room.
+    busy = frozenset({Action(Act.PULL, "half", "s1"), Action(Act.PULL, "over", "s1")})
+    next_ = named(LISTED, "next", size=6)
+    assert chosen(half, over, next_, room=9, held=held, busy=busy) == []
+    assert [a.record for a in chosen(half, over, next_, room=10, held=held, busy=busy)] == ["next"]
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 from bwcdock.core.facts import RECORD_FACTS, SPOOL, CopyBad, Distrusted, Entry, Fact, Released, ReleaseIntended, Seen
-from bwcdock.core.record import TABLE, Illegal, Record, State, apply
+from bwcdock.core.record import ERASE_OUTCOMES, TABLE, Illegal, Record, State, apply
 from bwcdock.core.retention import Keep, may_release
 from hypothesis import event, given
 from hypothesis import strategies as st
 from lives import (
     CENTRE,
     CLEARED,
+    ERASING,
     INTENDED,
     LOST,
     MIRROR,
@@ -35,7 +36,7 @@ from lives import (
     sealed,
 )
 
-KEEP = Keep(second_look_after_s=0, spool_keep_s=0)
+KEEP = Keep(second_look_after_s=0, spool_keep_s=0, witnessed=1 << 30)
 PLACES = (SPOOL, CENTRE, MIRROR)
 
 
@@ -52,7 +53,9 @@ def test_there_is_one_example_of_each_fact_and_a_way_into_each_state():
     assert {state: life(*way).state for state, way in WAYS.items()} == {state: state for state in State}
 
 
-CONTRADICTED = {(State.SEALED, Released), (State.SEALED, type(CLEARED))}
+CONTRADICTED = {(State.SEALED, Released), (State.SEALED, type(CLEARED))} | {
+    (state, kind) for state in (State.SEALED, State.RELEASED) for kind in ERASE_OUTCOMES
+}
 """Allowed by the table, but not on the plain example: nothing was intended, and the spool has its copy."""
 
 
@@ -290,6 +293,10 @@ def possible(record: Record, draw) -> Fact | None:
             return INTENDED if may_release(record, SPOOL, at(10_000), KEEP) else None
         case "Released":
             return RELEASED if record.releasing else None
+        case "EraseIntended":
+            return None if record.erasing else replace(ERASING, digests=record.digests)
+        case "Erased" | "EraseKept" if not record.erasing:
+            return None
         case "Cleared" if record.state is State.SEALED and SPOOL in record.copies:
             return None
         case "Lost" if record.copies:

@@ -31,7 +31,7 @@ from lives import (
 )
 
 WEEK = timedelta(days=7)
-KEEP = Keep()
+KEEP = Keep(witnessed=1000)
 CONFIRMED_AT = at(4)  # the fifth fact of STORED
 BOTH = (listed(), obliged(sinks=(CENTRE, MIRROR)), pulled(), sealed(), confirmed(CENTRE), confirmed(MIRROR))
 
@@ -82,6 +82,14 @@ def test_it_may_go_when_all_of_several_sinks_were_looked_at_again():
     assert permit(record, now=at(5) + WEEK)
 
 
+def test_not_before_a_witness_has_seen_the_last_confirmation():
+    both = life(*BOTH, looked(CENTRE), looked(MIRROR))
+    last = max(held.seq for held in both.held)
+    assert permit(both, now=at(days=999), keep=Keep(witnessed=last)) is None  # so many leaves: up to but without it
+    assert permit(both, now=at(days=999), keep=Keep(witnessed=last + 1))
+    assert permit(both, now=at(days=999), keep=Keep()) is None
+
+
 @pytest.mark.parametrize("state", [state for state in State if state is not State.SEALED])
 def test_only_a_sealed_record_has_a_copy_to_release(state):
     assert permit(life(*WAYS[state]), now=at(days=999)) is None
@@ -94,7 +102,7 @@ def test_only_the_spool_is_ever_released(place):
 
 
 def test_a_spool_that_keeps_for_ever_keeps_for_ever():
-    keep = Keep(spool_keep_s=None)
+    keep = Keep(spool_keep_s=None, witnessed=1000)
     assert release_due(life(*STORED), keep) is None
     assert permit(life(*STORED), now=at(days=9999), keep=keep) is None
 
@@ -138,7 +146,7 @@ def test_no_permit_without_proof_of_another_copy_whatever_the_settings(seconds, 
     chosen = data.draw(st.lists(st.sampled_from(steps), max_size=8))
     record = life(*SEALED, *chosen)
     now = at(seconds)
-    if permit(record, now=now, keep=Keep(second_look_after_s=0, spool_keep_s=keep_s)):
+    if permit(record, now=now, keep=Keep(second_look_after_s=0, spool_keep_s=keep_s, witnessed=1000)):
         assert record.copies > {SPOOL}
         assert set(record.obligation.sinks) <= {h.sink for h in record.held if h.looked_at}
         assert keep_s is not None

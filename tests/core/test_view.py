@@ -9,6 +9,7 @@ from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing
 from bwcdock.core.session import State
 from bwcdock.core.view import (
+    INCOMPLETE,
     LAMP_ZH,
     STANDING_ZH,
     FindingView,
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 from lives import (
     CENTRE,
     CLEARED,
+    DEPARTED,
     DRAINED,
     DRAINING,
     INTENDED,
@@ -48,7 +50,7 @@ from lives import (
     stay,
 )
 
-DOCKED = stay(*DRAINING, DRAINED)
+DOCKED = replace(stay(*DRAINING, DRAINED), receipt="d")
 SEVERITIES = [(), (Severity.NOTE,), (Severity.WARN,), (Severity.NOTE, Severity.REFUSE)]
 
 
@@ -58,14 +60,17 @@ SEVERITIES = [(), (Severity.NOTE,), (Severity.WARN,), (Severity.NOTE, Severity.R
 @pytest.mark.parametrize("state", State)
 def test_the_whole_truth_table(state):
     for waiting, bad, owed, severities in product((0, 1), (0, 1), (0, 1), SEVERITIES):
-        session = replace(stay(*STAYS[state]), findings=tuple(map(finding, severities)))
+        told = tuple(map(finding, severities))
+        session = replace(stay(*STAYS[state]), findings=told, receipt="d")
         shown = lamp(session, waiting=waiting, bad=bad, owed=owed)
         sealed_all = state is State.DRAINED and not waiting and not bad
         warned = any(severity is not Severity.NOTE for severity in severities)
         case = (waiting, bad, owed, severities)
         assert (shown in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}) == sealed_all, case
         assert (shown is Lamp.NOTHING_OWED) == (sealed_all and not owed and not warned), case
-        assert (shown is Lamp.GONE) == (state is State.DEPARTED), case
+        assert (shown in {Lamp.GONE, Lamp.UNFINISHED}) == (state is State.DEPARTED), case
+        # STAYS[DEPARTED] was listed: what it had is in, or it is not.
+        assert (shown is Lamp.UNFINISHED) == (state is State.DEPARTED and bool(waiting or bad)), case
         if state in {State.UNCLAIMED, State.REFUSED, State.FAULTED}:
             assert shown is Lamp.ATTENTION, case
         if state in {State.ARRIVED, State.IDENTIFIED, State.CHECKED} and not bad:
@@ -111,6 +116,47 @@ def test_each_lamp_and_standing_has_its_chinese_word():
     assert set(STANDING_ZH) == set(Standing)
     assert len(set(LAMP_ZH.values())) == len(Lamp)
     assert len(set(STANDING_ZH.values())) == len(Standing)
+
+
+def test_nothing_is_owed_only_when_the_receipt_is_in_central_storage_too():
+    assert lamp(DOCKED, waiting=0, bad=0, owed=0) is Lamp.NOTHING_OWED
+    assert lamp(replace(DOCKED, receipt=""), waiting=0, bad=0, owed=0) is Lamp.SAFE_TO_TAKE
+
+
+@pytest.mark.parametrize("code", sorted(INCOMPLETE))
+def test_a_listing_that_is_not_complete_is_never_settled(code):
+    """What was not listed is not known to be owed: somebody must look, and is told at what."""
+    session = replace(DOCKED, findings=(finding(), replace(finding(code=code), remedy="Look at it.")))
+    view = session_view(session, {}, {})
+    assert (view.lamp, view.do, view.ready) == (Lamp.ATTENTION, "Look at it.", False)
+    gone = replace(session, state=State.DEPARTED)
+    assert session_view(gone, {}, {}).lamp is Lamp.UNFINISHED
+    for state in (State.IDENTIFIED, State.CHECKED):  # known before anything is listed
+        assert session_view(replace(session, state=state), {}, {}).lamp is Lamp.READING
+    noted = replace(session, findings=(finding(Severity.NOTE, code=code),))
+    assert session_view(noted, {}, {}).lamp is Lamp.NOTHING_OWED
+
+
+LEFT = {
+    "faulted": ((*STAYS[State.FAULTED],), ("listed",), Lamp.UNFINISHED, "Dock it again."),
+    "unclaimed": ((*STAYS[State.UNCLAIMED],), (), Lamp.UNFINISHED, "dock it again"),
+    "refused": ((*STAYS[State.REFUSED],), (), Lamp.UNFINISHED, "What to do."),
+    "not listed": ((*STAYS[State.CHECKED],), (), Lamp.UNFINISHED, "it resumes"),
+    "not drained": (DRAINING, ("listed",), Lamp.UNFINISHED, "Not everything was brought in (taken away)"),
+    "one set apart": ((*DRAINING, DRAINED), ("quarantined",), Lamp.UNFINISHED, "call the custodian"),
+    "drained": ((*DRAINING, DRAINED), ("sealed",), Lamp.GONE, ""),
+    "brought in since": (DRAINING, ("stored",), Lamp.GONE, ""),
+}
+
+
+@pytest.mark.parametrize("how", LEFT)
+def test_what_left_with_something_says_so_and_why(how):
+    facts, names, shown, said = LEFT[how]
+    mine = {f"r{n}": replace(life(*LIVES[name]), id=f"r{n}") for n, name in enumerate(names)}
+    session = replace(stay(*facts, DEPARTED), records=tuple(mine))
+    view = session_view(session, mine, {})
+    assert view.lamp is shown
+    assert said in view.do if said else view.do == ""
 
 
 # --- a docking -------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from bwcdock.core.names import session_id
 from bwcdock.core.plan import Act, Action, World, plan
 from bwcdock.core.record import Record, State
 from bwcdock.errors import BwcdockError
-from bwcdock.reading import Buffers
+from bwcdock.reading import BLOCK, Buffers
 from bwcdock.spool import Spool
 from bwcdock.steps import housekeeping, receipt
 from bwcdock.steps.dock import dock
@@ -48,8 +48,8 @@ from bwcdock.steps.pull import Pull
 from bwcdock.steps.scrub import scrub
 from bwcdock.testing.calls import CHANGING, Died, Fault, FaultySystem
 from bwcdock.testing.clock import VirtualClock
-from bwcdock.testing.recorder import FakeRecorder, OpenedRecorder
-from bwcdock.testing.sinks import MemorySink
+from bwcdock.testing.recorder import FakeFile, FakeRecorder, OpenedRecorder
+from bwcdock.testing.sinks import MemorySink, SinkFault
 from bwcdock.testing.station import StationBed
 from bwcdock.testing.troubled import TroubledSink
 from hypothesis import Phase, settings
@@ -142,6 +142,7 @@ class Life(RuleBasedStateMachine):
         self.cards = [self.bed.recorder(serial, most=8 << 10) for serial in SERIALS]
         self.chance = Random(1)
         self.truth: dict[tuple[str, str], list[str]] = {}  # every content a file ever had, by serial and path
+        self.taken: dict[tuple[str, str], FakeFile] = {}  # what was taken off a card, by serial and path
         self.hurt: dict[str, set[str]] = {}  # where copies of a record were made bad on purpose: its places
         self.bad_keys: set[str] = set()  # objects of central storage that were made bad or taken away
         self.checked = 0  # ledger entries whose promise was compared with the world already
@@ -186,17 +187,18 @@ class Life(RuleBasedStateMachine):
 
     def plan(self) -> tuple[Action, ...]:
         room = self.bench.spool.room()
-        chosen = plan(
-            World(
-                now=self.clock.now(),
-                records=self.records(),
-                docked={rid: d.session for d in self.docked.values() for rid in d.records},
-                sinks={"central": self.sink_from},
-                room=room.free - room.reserve,
-                resting=self.resting,
-                keep=self.bench.keep,
-            )
-        ).actions
+        world = World(
+            now=self.clock.now(),
+            records=self.records(),
+            docked={rid: d.session for d in self.docked.values() for rid in d.records},
+            sinks={"central": self.sink_from},
+            room=room.free - room.reserve,
+            resting=self.resting,
+            keep=self.bench.keep,
+        )
+        chosen = plan(world).actions
+        again = plan(replace(world, busy=frozenset(chosen))).actions
+        assert not set(again) & set(chosen), "begun again while it is in flight"
         here = {d.session: d for d in self.docked.values()}
         for action in chosen:
             assert action.act is not Act.PULL or action.record in here[action.place].records
@@ -225,10 +227,17 @@ class Life(RuleBasedStateMachine):
             job.read()
             fact = job.finish()
             if isinstance(fact, Pulled):
+                self.went_on_from_the_same(docked.recorder.files[record.item.path], record, fact.resumed_at)
                 job.read_again()
             return (fact,)
 
         return attempt
+
+    def went_on_from_the_same(self, file: FakeFile, record: Record, at: int) -> None:
+        """What lies before the place where a pull went on is what the recorder has there now, where it can be read."""
+        since = max(0, at - CHUNK)
+        part = (self.bed.settings.paths.spool / "part" / f"{record.id}.part").read_bytes()
+        assert file.wavering or file.bad or part[since:at] == file.data[since:at], "went on from other bytes"
 
     def settle(self) -> None:
         records = self.records()
@@ -275,15 +284,16 @@ class Life(RuleBasedStateMachine):
     #
     # Rules are chosen alike, so what shall happen often has several and what shall happen seldom shares one.
 
-    @initialize(files=st.integers(1, 3))
-    def begin(self, files: int) -> None:
+    @initialize(files=st.integers(1, 3), yanked=st.integers(0, SIZES[-1] - 1))
+    def begin(self, files: int, yanked: int) -> None:
         for at in range(files):
             self.record_file(at % 2, SIZES[-1 - at])
+        self.cards[0].yank("000.mp4", yanked)  # so that every life has a pull that goes on
 
     @rule(card=st.integers(0, 1), size=st.sampled_from(SIZES))
     def record_file(self, card: int, size: int) -> None:
         of = self.cards[card]
-        path = f"{len(of.files):03}.mp4"
+        path = f"{sum(1 for serial, _ in self.truth if serial == of.serial):03}.mp4"
         of.record(path, self.chance.randbytes(size))
         self.truth[of.serial, path] = [of.sha256(path)]
 
@@ -335,7 +345,9 @@ class Life(RuleBasedStateMachine):
     # --- what goes wrong ----------------------------------------------------------------------------------------------
 
     @rule(
-        what=st.sampled_from(["unplug", "yank", "rot", "waver", "wear", "wear a little", "read well again"]),
+        what=st.sampled_from(
+            ["unplug", "yank", "rot", "waver", "wear", "wear a little", "read well again", "go", "back"]
+        ),
         card=st.integers(0, 1),
         file=st.integers(0, 9),
         at=st.integers(0, SIZES[-1]),
@@ -348,6 +360,8 @@ class Life(RuleBasedStateMachine):
             self.depart(self.docked[of.serial])
         elif what == "read well again":
             of.heal()
+        elif what == "back":
+            self.put_back(of)
         elif path:
             at %= len(of.files[path].data)
             match what:
@@ -357,10 +371,36 @@ class Life(RuleBasedStateMachine):
                     of.waver(path, at)
                 case "wear" | "wear a little":
                     of.spoil(path, Span(offset=at, length=100), tries=None if what == "wear" else 1)
+                case "go":  # somebody took it off the card, and has it still
+                    self.taken[of.serial, path] = of.files[path]
+                    of.delete(path)
                 case "rot" if not self.was_sealed(of.serial, path):
                     # Afterwards it is another recording, which has its own story.
                     of.rot(path, at)
                     self.truth[of.serial, path].append(of.sha256(path))
+
+    @rule(card=st.integers(0, 1), at=st.integers(0, SIZES[-1] - 1), then=WORK)
+    def pulled_out_and_other_bytes_afterwards(self, card: int, at: int, then: list[int]) -> None:
+        """What lies just before the place where the next pull goes on turns meanwhile."""
+        of = self.cards[card]
+        self.record_file(card, SIZES[-1])
+        path = max(path for serial, path in self.truth if serial == of.serial)
+        of.yank(path, at)
+        with self.mortal():
+            self.redock(card)
+            self.work(then)
+        if not self.was_sealed(of.serial, path) and (brought := self.brought(of.serial, path)):
+            of.rot(path, brought - 1)
+            self.truth[of.serial, path].append(of.sha256(path))
+
+    def brought(self, serial: str, path: str) -> int:
+        """How many bytes of it a pull that did not end has brought, in whole blocks."""
+        found = [r.id for r in self.records().values() if (r.recorder, r.item.path) == (serial, path)]
+        return max((self.bench.spool.part_length(rid) for rid in found), default=0) // BLOCK * BLOCK
+
+    def put_back(self, card: FakeRecorder) -> None:
+        for serial, path in [key for key in self.taken if key[0] == card.serial]:
+            card.files[path] = self.taken.pop((serial, path))
 
     def was_sealed(self, serial: str, path: str) -> bool:
         found = [r for r in self.records().values() if (r.recorder, r.item.path) == (serial, path)]
@@ -438,6 +478,14 @@ class Life(RuleBasedStateMachine):
             self.bad_keys.add(key)
             self.hurt.setdefault(record, set()).add("central")
 
+    @rule(then=WORK)
+    def central_takes_the_next_and_keeps_other_bytes(self, then: list[int]) -> None:
+        nth = sum(1 for op, _ in self.inner.calls if op == "put") + 1
+        self.inner._faults["put", nth] = SinkFault(op="put", nth=nth, how="lie")
+        with self.mortal():
+            self.redock(0)
+            self.work(then)
+
     @rule(call=st.sampled_from(["stat", "put", "note", "recall"]), how=st.sampled_from(["before", "after"]), then=WORK)
     def a_call_to_central_fails(self, call: str, how: str, then: list[int]) -> None:
         self.sink.fail_once(call, how)
@@ -507,6 +555,13 @@ class Life(RuleBasedStateMachine):
                     assert entry.at - last >= KEEP, "released too soon"
         self.checked += len(entries)
 
+    @invariant()
+    def what_is_known_is_owed_and_what_is_docked_is_known(self) -> None:
+        """Before the first byte: so a crash, a lost card or a year on a shelf does not make a deadline go away."""
+        assert all(record.obligation is not None for record in self.records().values()), "listed and not owed"
+        docked = {docked.session for docked in self.docked.values()}
+        assert {s.id for s in self.bench.book.ask(lambda ledger: ledger.open_sessions())} == docked
+
     def history(self, kind: type[Fact], record: str) -> list:
         return [entry.fact for entry in self.history_entries(kind, record)]
 
@@ -542,10 +597,14 @@ class Life(RuleBasedStateMachine):
         self.system.arm(None)
         self.book.left = 0
         self.sink.forgive()
-        for key in self.bad_keys:
-            if key in self.inner.objects:
+        self.inner._faults.clear()
+        true = {digest for contents in self.truth.values() for digest in contents}
+        for key, data in list(self.inner.objects.items()):
+            is_footage = not key.endswith((".json", ".note", ".consistency"))
+            if key in self.bad_keys or (is_footage and hashlib.sha256(data).hexdigest() not in true):
                 del self.inner.objects[key]  # a person has looked at what should not have been there
         for card in self.cards:
+            self.put_back(card)
             card.heal()
             card._yanks.clear()
         for _ in range(3):
@@ -559,6 +618,7 @@ class Life(RuleBasedStateMachine):
                 while actions := self.plan():
                     self.do(actions[0])
             self.everything_is_read_again()
+        self.a_last_one_goes_the_whole_way()
         self.the_audit_agrees()
         self.every_promise_was_true_when_it_was_made()
         records = list(self.records().values())
@@ -569,6 +629,22 @@ class Life(RuleBasedStateMachine):
                 assert record.digests.sha256 in truth
                 held = {h.key for h in record.held}
                 assert held & self.bad_keys or _is(self.inner.objects[min(held)], record)
+
+    def a_last_one_goes_the_whole_way(self) -> None:
+        """Confirmed, and then nobody does anything for so long that its second look and its release are due at once."""
+        card = self.cards[0]
+        self.record_file(0, SIZES[-1])
+        if docked := self.docked.get(card.serial):
+            self.depart(docked)
+        self.dock(card)
+        while actions := self.plan():
+            self.do(actions[0])
+        self.clock.advance(KEEP + timedelta(hours=1))
+        while actions := self.plan():
+            self.do(actions[-1])
+        path = max(path for serial, path in self.truth if serial == card.serial)
+        (record,) = [r for r in self.records().values() if (r.recorder, r.item.path) == (card.serial, path)]
+        assert record.state is State.RELEASED
 
 
 def _is(data: bytes | None, record: Record) -> bool:

@@ -16,11 +16,10 @@ from bwcdock.clock import WallClock
 from bwcdock.core.facts import SPOOL, CopyBad, Listed, Pulled, Released, ReleaseIntended
 from bwcdock.core.record import Record
 from bwcdock.ledger import Signer, open_read_only
-from bwcdock.manifest import Manifest, open_signed, sign
+from bwcdock.manifest import MANIFEST, Manifest, open_signed, sign
 from bwcdock.settings import Settings
 from bwcdock.sinks.filesystem import MARKER
 from bwcdock.testing.station import StationBed
-from bwcdock.verify_central import MANIFEST
 
 FILES = {"a.mp4": b"a" * 5000, "b.mp4": b"b" * 70_000, "c.jpg": b"c" * 300}
 SERIAL = "F1-0002"
@@ -239,7 +238,11 @@ ONE_LINE: dict[str, tuple[Damage, str, Callable[[Place], str]]] = {
         "receipt.missing",
         lambda p: f"central:receipts/{p.session}.json",
     ),
-    "a central checkpoint": (lambda p: flip(newest_note(p), 30), "witness.signature", lambda p: "witness 1"),
+    "a central checkpoint": (
+        lambda p: flip(newest_note(p), 30),
+        "witness.signature",
+        lambda p: f"central:checkpoints/test-dock/{newest_note(p).name}",
+    ),
     "central storage gone": (
         lambda p: p.central("").rename(p.central("").with_name("away")),
         "sink.unreachable",

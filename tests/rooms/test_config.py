@@ -1,5 +1,6 @@
 """Settings: what a file means, and what is said when it is wrong."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -178,6 +179,10 @@ def test_a_password_in_the_settings_is_not_repeated(wrong):
         ("[pull]\ncall_timeout_s = 2026-01-01", 2, "not a date or time", "Write a number."),
         ("[paths]\nspool = 5", 2, "must be a path in quotes", "Write a path"),
         ('[paths]\nspool = ""', 2, "is an empty path", "relative to this file"),
+        ('[paths]\nspool = "a\\u0000b"', 2, "spool has a NUL character", "without"),
+        ('[[drop]]\npath = "~/drop"', 2, "begins with ~, which is not expanded", "the whole path"),
+        ('[paths]\nquirks = ["~dock/quirks"]', 2, "begins with ~", "the whole path"),
+        ('[[sink]]\nname = "a"\npath = "p"\nbandwidth = "1 B"', 4, "bandwidth is 1 B.", "at least 32768"),
         ('[paths]\nrules = "a"', 2, "must be a list, not text.", "Write a list."),
         ('[paths]\nrules = [\n  "a",\n  5,\n]', 2, "[paths] rules 2 must be a path", "Write"),
         ('[station]\nname = "Dock One"', 2, 'is "Dock One"', "letters, digits and hyphens"),
@@ -200,6 +205,11 @@ def test_a_wrong_value(wrong, text, line, what, remedy):
     assert found[0] == line
     assert what in found[1]
     assert remedy in found[2]
+
+
+def test_a_bound_is_written_as_people_write_it(wrong):
+    assert one(wrong("[pull]\nretry_wait_s = -1\n"))[2] == "It must be more than 0."
+    assert one(wrong("[spool]\nreserve_ratio = 1.5\n"))[2] == "It must be less than 1."
 
 
 def test_two_drops_with_one_slot_and_two_sinks_with_one_name(wrong):
@@ -245,6 +255,13 @@ def test_no_file(tmp_path):
     with pytest.raises(Misused, match=r"no such file.*bwcdock init"):
         load(tmp_path)
     assert str(check(tmp_path / "x.toml")[0]).startswith(f"{tmp_path}/x.toml: There is")
+
+
+def test_what_is_no_file(tmp_path):
+    """A pipe would wait for a writer, a device says nothing."""
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/null")):
+        assert str(one(check(path))) == f"{path}: It is not a file. Name a settings file, or a station's directory."
 
 
 def test_a_huge_file(tmp_path):

@@ -5,6 +5,8 @@ import os
 import random
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,7 +15,7 @@ from typing import Literal
 
 import pytest
 from bwcdock.errors import Conflict, Unreachable, Untrue
-from bwcdock.sinks.around import Backoff, Standing, Throttle, Timed
+from bwcdock.sinks.around import Backoff, Standing, Throttle
 from bwcdock.sinks.filesystem import MARKER, FilesystemSink
 from bwcdock.testing.calls import Cut, Died, Fault, FaultySystem, PowerCut
 from bwcdock.testing.sinks import MemorySink, SinkFault, digests_of
@@ -339,12 +341,11 @@ def test_standing() -> None:
     chance = random.Random(1)
     backoff = Backoff(first_s=10, factor=3, max_s=50, jitter=0)
     standing = Standing()
-    assert standing.ready(NOW)
+    assert standing.not_before is None
     for failures, wait in ((1, 10), (2, 30), (3, 50), (4, 50)):
         standing = standing.failed(NOW, backoff, chance)
         assert standing.failures == failures
-        assert not standing.ready(NOW + timedelta(seconds=wait - 1))
-        assert standing.ready(NOW + timedelta(seconds=wait))
+        assert standing.not_before == NOW + timedelta(seconds=wait)
 
 
 def test_throttle() -> None:
@@ -363,26 +364,22 @@ def test_throttle() -> None:
     assert clock[0] == pytest.approx(167)
 
 
-def test_timed(source: Path) -> None:
-    clock = [0.0]
-    told: list[tuple[str, float, str]] = []
+def test_throttle_for_many_threads() -> None:
+    """Pushes run side by side through one limit: none of them may take the room another has just taken."""
 
-    def monotonic() -> float:
-        clock[0] += 1
-        return clock[0]
+    class Slow(int):
+        def __truediv__(self, rate: float) -> float:
+            time.sleep(0.05)  # the moment between looking at what is free and taking it
+            return int(self) / rate
 
-    inner = MemorySink(faults=[SinkFault(op="put", nth=1, how="before")])
-    sink = Timed(inner, observe=lambda *seen: told.append(seen), monotonic=monotonic)
-    with pytest.raises(Unreachable):
-        sink.put(KEY, source, DIGESTS, None)
-    sink.put(KEY, source, DIGESTS, None)
-    assert sink.stat(KEY) == inner.stat(KEY)
-    sink.note("n", b"1")
-    assert sink.recall("n") == b"1"
-    assert sink.name == "central"
-    assert told == [
-        ("put", 1, "Unreachable"), ("put", 1, "ok"), ("stat", 1, "ok"), ("note", 1, "ok"), ("recall", 1, "ok"),
-    ]  # fmt: skip
+    waited: list[float] = []
+    throttle = Throttle(1000, monotonic=lambda: 100.0, wait=waited.append)
+    threads = [threading.Thread(target=throttle, args=(Slow(500),)) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(waited) == [0.5, 1.0, 1.5, 2.0]
 
 
 def test_memory_sink_faults(source: Path) -> None:

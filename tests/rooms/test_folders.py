@@ -2,12 +2,17 @@
 
 import asyncio
 import os
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from bwcdock.clock import WallClock
 from bwcdock.core.facts import Severity
 from bwcdock.detect import folders
 from bwcdock.detect.folders import DropFolder, FolderWatch
+from bwcdock.detect.named import Named
 from watchdog.observers.api import BaseObserver
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -20,7 +25,7 @@ class Bench:
         self.drop = tmp_path / "drop"
         self.drop.mkdir(exist_ok=True)
         self.now = START
-        told = {"rescan_s": 30, "live_s": 600, "children": 50, "entries": 1000} | limits
+        told = {"rescan_s": 30, "children": 50, "entries": 1000} | limits
         self.watch = FolderWatch([DropFolder(path=self.drop, slot=4, stable_s=5)], **told)
 
     def child(self, name, files=("DCIM/1.mp4",), age_s=60):
@@ -56,7 +61,7 @@ def test_a_child_is_sighted_once_it_stands_still(bench):
     assert bench.ports(4.9) == []
     assert bench.ports(0.1) == ["drop:1:cam1"]
     (sighting,) = bench.watch.current(bench.now)
-    assert (sighting.source, sighting.slot, sighting.live) == (str(bench.drop / "cam1"), 4, True)
+    assert (sighting.source, sighting.slot, sighting.live) == (str(bench.drop / "cam1"), 4, False)
     assert bench.watch.due == bench.now + timedelta(seconds=30)
 
 
@@ -97,23 +102,72 @@ def test_a_child_that_goes_is_gone(bench):
     assert bench.ports(30) == []
 
 
-def test_an_old_copy_is_not_live(bench):
-    bench.child("old", age_s=601)
-    bench.child("new", age_s=590)
-    bench.child("ahead", age_s=-700)
+def test_no_copy_is_live_however_new(bench):
+    """Every copy was changed just now; what the recorder wrote when it was plugged in may be years old."""
+    for name, age_s in (("old", 601), ("new", 0), ("ahead", -700)):
+        bench.child(name, age_s=age_s)
     bench.ports()
     bench.ports(5)
-    live = {s.port.rsplit(":")[-1]: s.live for s in bench.watch.current(bench.now)}
-    assert live == {"old": False, "new": True, "ahead": False}
+    assert [s.live for s in bench.watch.current(bench.now)] == [False, False, False]
 
 
-def test_whether_it_is_live_is_judged_once(bench):
-    bench.child("cam1", age_s=0)
-    bench.ports()
-    (before,) = (bench.ports(5), bench.watch.current(bench.now))[1]
-    bench.ports(3600)
-    assert bench.watch.current(bench.now) == (before,)
-    assert before.live
+@pytest.fixture
+def open_place():
+    """A directory that every user may enter, as the directories of a test may not be."""
+    with TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
+def test_what_cannot_be_looked_at_is_not_docked_and_holds_up_nobody(open_place):
+    """A worn disk or a stale share: one child that fails must not end the watch."""
+    bench = Bench(open_place)
+    (bench.drop / "card.img").write_bytes(b"x" * 512)
+    bench.drop.chmod(0o444)  # its names can be read, and nothing behind them
+    with no_power_over_files():
+        assert bench.ports() == []
+    assert bench.codes() == ["drop.unreadable"]
+    bench.drop.chmod(0o755)
+    bench.ports(30)
+    assert (bench.ports(5), bench.codes()) == (["drop:1:card.img"], [])
+
+
+def test_a_named_source_that_cannot_be_looked_at_is_not_docked(tmp_path):
+    card = tmp_path / "dock" / "card"
+    card.mkdir(parents=True)
+    watch = Named([card])
+    (port,) = watch.ports
+    card.parent.chmod(0)
+    with no_power_over_files():
+        assert watch.current(START) == ()
+    (told,) = watch.findings
+    assert (told.code, told.evidence) == ("source.unreadable", (("port", port),))
+    card.parent.chmod(0o755)
+    assert [s.port for s in watch.current(START)] == [port]
+    assert watch.findings == ()
+    card.rmdir()
+    assert (watch.current(START), watch.findings) == ((), ())  # taken away is no trouble
+
+
+def test_a_named_copy_is_live_only_where_its_maker_says_so(tmp_path):
+    image = tmp_path / "card.img"
+    image.write_bytes(b"x")  # this moment
+    now = WallClock().now()
+    (unsaid,) = Named([image]).current(now)
+    (said,) = Named([image], live=True).current(now)
+    assert (unsaid.live, said.live) == (False, True)
+
+
+@contextmanager
+def no_power_over_files():
+    """Root without the right to pass over permissions, as every other user is."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
 
 
 def test_images_are_known_by_their_ending_or_their_boot_mark(bench):
@@ -212,7 +266,7 @@ def test_two_folders_keep_apart(tmp_path):
         (tmp_path / name / "cam").mkdir(parents=True)
     watch = FolderWatch(
         [DropFolder(path=tmp_path / "one", slot=1, stable_s=1), DropFolder(path=tmp_path / "two", stable_s=9)],
-        rescan_s=30, live_s=600, children=9, entries=9,
+        rescan_s=30, children=9, entries=9,
     )  # fmt: skip
     watch.current(START)
     assert [(s.port, s.slot) for s in watch.current(START + timedelta(seconds=1))] == [("drop:1:cam", 1)]

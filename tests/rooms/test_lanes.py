@@ -255,7 +255,7 @@ def test_a_hung_call_does_not_keep_the_process_alive():
 
 async def test_loop_lag_sees_blocking_code():
     lag = LoopLag(interval_s=0.01, window=50)
-    assert (lag.last_s, lag.p99_s) == (0, 0)
+    assert lag.p99_s == 0
     task = asyncio.create_task(lag.run())
     await asyncio.sleep(0.05)
     time.sleep(0.2)  # noqa: ASYNC251 (the fault to be seen)

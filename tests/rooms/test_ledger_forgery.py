@@ -25,9 +25,9 @@ def original(tmp_path_factory):
     with new_ledger(home) as ledger:
         facts = short_story()
         ledger.append(facts[:16], after(10))
-        ledger.checkpoint(after(10))
+        ledger.checkpoint()
         ledger.append(facts[16:], after(20))
-        ledger.checkpoint(after(20))
+        ledger.checkpoint()
     return home
 
 
@@ -120,7 +120,7 @@ def test_it_can_be_checked_beside_the_daemon(home, public_key):
     with Ledger.open(home, signer_of(home)) as ledger:
         ledger.append([Beat(clock="x")], after(30))
         assert check(home, public_key) == []
-        ledger.checkpoint(after(30))
+        ledger.checkpoint()
         assert check(home, public_key) == []
 
 
@@ -261,7 +261,7 @@ def test_an_older_copy_of_the_ledger(home, public_key, tmp_path):
     backup = shutil.copytree(home, tmp_path / "backup")
     with Ledger.open(home, signer_of(home)) as ledger:
         ledger.append([Beat(clock="x")], after(30))
-        kept = ledger.checkpoint(after(30))
+        kept = ledger.checkpoint()
     newer = (home / schema.LEDGER_FILE).read_bytes()
     (home / schema.LEDGER_FILE).write_bytes((backup / schema.LEDGER_FILE).read_bytes())
     assert codes(check(home, public_key)) == {"head.ahead"}
@@ -277,10 +277,10 @@ def test_a_second_history_signed_with_the_stations_own_key(home, public_key, tmp
     fork = shutil.copytree(home, tmp_path / "fork")
     with Ledger.open(home, signer_of(home)) as ledger:
         ledger.append([Beat(clock="x")], after(30))
-        kept = ledger.checkpoint(after(30))
+        kept = ledger.checkpoint()
     with Ledger.open(fork, signer_of(fork)) as ledger:
         ledger.append([Beat(clock="y"), Beat(clock="z")], after(30))
-        ledger.checkpoint(after(30))
+        ledger.checkpoint()
     assert check(fork, public_key) == []
     assert codes(check(fork, public_key, [kept.note])) == {"head.root"}
 

@@ -67,10 +67,10 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def manifest(record: str, data: bytes, position: Position) -> Manifest:
+def manifest(record: str, data: bytes, position: Position, key: str = "") -> Manifest:
     digests = digests_of(data)
     return Manifest(
-        record=record, recorder=IDENTITY, driver="mass-storage", path="DCIM/F0001.mp4", size=len(data),
+        key=key, record=record, recorder=IDENTITY, driver="mass-storage", path="DCIM/F0001.mp4", size=len(data),
         sha256=digests.sha256, blake3=digests.blake3, claim=CLAIM, corrected=CORRECTED,
         drift=Drift(method="plug-file", offset_ms=-1500, uncertainty_ms=2000, read_at=NOW),
         station_clock="synchronised", media=MediaFacts(container="mp4", duration_ms=60_000), officer="王", unit="一队",
@@ -201,7 +201,7 @@ class Central:
         return self.ledger.append(facts, NOW)[-1].seq
 
     def head(self) -> str:
-        head = self.ledger.checkpoint(NOW)
+        head = self.ledger.checkpoint()
         if self.sizes:
             proof = self.ledger.consistency(self.sizes[-1], head.size)
             told = {"from": self.sizes[-1], "to": head.size, "hashes": [b64(h) for h in proof]}
@@ -227,7 +227,7 @@ class Central:
         source = self.root.with_name("source")
         source.write_bytes(data)
         self.sink.put(key, source, digests, None)
-        self.sink.note(f"{key}.manifest.json", sign(manifest(record, data, position), SIGNER))
+        self.sink.note(f"{key}.manifest.json", sign(manifest(record, data, position, key), SIGNER))
         return ReceiptLine(record=record, path=item.path, size=len(data), sha256=digests.sha256, state="sealed")
 
     def sealed(self, record: str, size: int, digests: Digests) -> Sealed:
@@ -382,6 +382,7 @@ def test_a_leaf_that_is_not_in_the_tree(central: Central) -> None:
     for changes, told in (
         ({"leaf": "?"}, "cannot be read"),
         ({"leaf": b64(b"{}")}, "cannot be read"),
+        ({"leaf": b64(b"[" * 200_000)}, "cannot be read"),
         ({"path": ("x",)}, "cannot be read"),
         ({"checkpoint": "forged"}, "not signed by this station"),
         ({"origin": "bureau/dock-9"}, "not signed by this station"),
@@ -403,10 +404,13 @@ def test_checkpoints(central: Central) -> None:
         (b"{}", "no consistency proof"),
         (b"[]", "no consistency proof"),
         (b"\xff", "no consistency proof"),
+        (b"[" * 200_000, "no consistency proof"),
+        (rfc8785.dumps(told | {"from": "1\nall hold"}), "is missing"),
     ):
         rewrite(proof, bad)
         (line,) = central.lines()
         assert says in line
+        assert line.isprintable()
     proof.unlink()
     assert [line.rpartition(":")[2] for line in central.lines()] == [" is missing."]
     rewrite(proof, good)
@@ -429,7 +433,7 @@ def test_a_forked_ledger(central: Central, tmp_path: Path) -> None:
     home.mkdir(mode=0o700)
     with Ledger.create(home, "S4", SIGNER, NOW) as second:
         second.append([Beat(clock="other")] * (central.sizes[-1] - 1), NOW)
-        fork = second.checkpoint(NOW)
+        fork = second.checkpoint()
     other = central.root / "checkpoints" / "elsewhere"
     other.mkdir()
     (other / f"{fork.size:020}.note").write_text(fork.note)
@@ -458,6 +462,37 @@ def test_strange_things_are_told_on_one_line(central: Central, tmp_path: Path) -
     assert sum("a symbolic link" in line for line in lines) == 2
     assert any("fifo" in line for line in lines)
     assert len(lines) == 4
+
+
+def test_a_recording_moved_to_another_officer_with_its_manifest(central: Central) -> None:
+    other = central.root / "一队" / "2026-11-21" / "ZFY2"
+    other.mkdir()
+    for name in (FIRST, PAPER):
+        central.path(name).rename(other / name)
+    (line,) = central.lines()
+    assert line == f"一队/2026-11-21/ZFY2/{PAPER}: belongs to 一队/2026-11-21/ZFY1/{FIRST}: it was moved."
+
+
+@pytest.mark.parametrize("name", [PAPER, "s1.json"])
+def test_a_document_that_nests_without_end_is_told(central: Central, name: str) -> None:
+    rewrite(central.path(name), b"[" * 200_000)
+    assert any(name in line and "does not hold" in line for line in central.lines())
+
+
+def test_a_folder_that_is_no_central_storage(central: Central, tmp_path: Path) -> None:
+    """An empty folder is what a share that is not mounted leaves behind; nothing in it is nothing proven."""
+    (tmp_path / "mnt").mkdir()
+    with pytest.raises(Misused, match=r"mnt is no central storage: there is no \.bwcdock-central"):
+        verify(tmp_path / "mnt", SIGNER.verifier.vkey)
+
+
+def test_central_storage_without_a_checkpoint_of_the_key(central: Central) -> None:
+    for path in central.root.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+    assert central.lines() == [
+        "checkpoints: no checkpoint of the keys given: nothing of their stations is proven here."
+    ]
 
 
 def test_no_directory(tmp_path: Path) -> None:

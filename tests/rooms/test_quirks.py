@@ -71,18 +71,25 @@ def test_dcam():
     assert (item.claim.start, item.claim.end, item.claim.source) == (local(2026, 11, 21, 8, 30), None, "name")
     assert (item.claim.zone, item.claim.resolution_ms) == ("Asia/Shanghai", 1000)
     assert item.claim.text == "DCAM_D2F018_033021_20261121_083000_IMP_enc.mp4"
-    assert [i.path for i in seen.items] == [path, "LOG/plug_D2F018.txt"]
+    staged = "Temp/DCAM_D2F018_033021_20261121_090000.mp4"
+    assert [i.path for i in seen.items] == [path, "LOG/plug_D2F018.txt", staged]
+    assert seen.items[2].markers == ("stray",)  # a recording that was never published is not dropped
     (left,) = seen.notes
     assert left.code == "files.skipped"
-    assert [name for name, _ in left.evidence] == [
-        "Temp/DCAM_D2F018_033021_20261121_090000.mp4",
-        "Media/x.mp4.target",
-    ]
+    assert [name for name, _ in left.evidence] == ["Media/x.mp4.target"]
     assert seen.plugged is not None
     assert seen.plugged.path == "LOG/plug_D2F018.txt"
     for end, kind in (("jpg", Kind.PHOTO), ("aac", Kind.AUDIO), ("m4a", Kind.AUDIO)):
         _, item = one(f"Media/DCAM_D2F018_王建国_20261121_083000.{end}")
         assert (item.kind, item.officer, item.markers) == (kind, "王建国", ())
+
+
+def test_a_recording_is_brought_in_from_wherever_it_lies():
+    seen, item = one("LOST.DIR/a.mp4", "LOST.DIR/12345", "System Volume Information/IndexerVolumeGuid", "DCIM/b.mp4")
+    assert (item.path, item.markers) == ("LOST.DIR/a.mp4", ("stray",))
+    assert {i.path: i.markers for i in seen.items} == {"LOST.DIR/a.mp4": ("stray",), "DCIM/b.mp4": ()}
+    (left,) = (n for n in seen.notes if n.code == "files.skipped")
+    assert [name for name, _ in left.evidence] == ["LOST.DIR/12345", "System Volume Information/IndexerVolumeGuid"]
 
 
 def test_dahua_has_its_date_only_in_the_folder():

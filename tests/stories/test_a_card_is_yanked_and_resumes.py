@@ -80,3 +80,21 @@ async def test_a_file_that_fits_in_less_than_a_block_begins_anew(tmp_path: Path)
     assert pulled.resumed_at == 0
     assert bed.whole(bed.record("b.mp4")).read_bytes() == card.files["b.mp4"].data
     bed.must_agree()
+
+
+async def test_out_and_in_again_between_two_looks(tmp_path: Path) -> None:
+    """Nobody saw the slot empty, and still it is another docking: something may have been recorded meanwhile."""
+    bed = StationBed(tmp_path)
+    card = bed.recorder("F1-0001")
+    card.record("a.mp4", b"a" * 5000)
+    async with bed.at_work():
+        card.plug("usb-1")
+        await bed.until_settled(card)
+        card.record("b.mp4", b"b" * 5000)
+        card.plug("usb-1")
+        await bed.until_settled(card)
+    assert [fact.sighting.port for fact in bed.facts(Arrived)] == ["usb-1", "usb-1"]
+    first, second = bed.facts(Arrived)
+    assert bed.facts(Departed)[0].session == first.session
+    assert [record.session for record in bed.records()] == [first.session, second.session]
+    bed.must_agree()

@@ -27,16 +27,17 @@ async def test_torn_deleted_and_seven_minutes_fast(tmp_path: Path) -> None:
     assert {path: r.digests.sha256 for path, r in records.items()} == {f.path: f.sha256 for f in card.items}
     assert {r.recorder for r in records.values()} == {card.serial}
 
-    # Torn: kept and proven as it is, marked, and told.
-    (torn,) = card.truncated
-    (sealed,) = bed.facts(Sealed, record=records[torn.path].id)
-    assert sealed.media.truncated
-    assert sealed.digests.sha256 == torn.sha256
-    whole = [f for f in bed.facts(Sealed) if f.record != records[torn.path].id]
-    assert not any(f.media.truncated for f in whole)
-    (told,) = [f for f in bed.facts(Found) if f.finding.code == "media.truncated"]
-    assert told.record == records[torn.path].id
-    assert "中断原因" in told.finding.remedy
+    # Torn: kept and proven as it is, marked, and told; also the one that was never published.
+    torn = {records[file.path].id: file for file in card.truncated}
+    assert [file.path.partition("/")[0] for file in torn.values()] == ["Media", "Temp"]
+    for sealed in bed.facts(Sealed):
+        assert sealed.media.truncated == (sealed.record in torn)
+    assert all(records[file.path].digests.sha256 == file.sha256 for file in torn.values())
+    told = [f for f in bed.facts(Found) if f.finding.code == "media.truncated"]
+    assert {f.record for f in told} == set(torn)
+    assert all("中断原因" in f.finding.remedy for f in told)
+    staged = next(r for path, r in records.items() if path.startswith("Temp/"))
+    assert staged.item.markers == ("stray",)
 
     # Deleted: named by its finding, never pulled.
     (gone,) = card.deleted

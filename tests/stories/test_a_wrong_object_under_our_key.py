@@ -6,7 +6,8 @@ from random import Random
 
 from bwcdock.core.facts import Confirmed, Found
 from bwcdock.core.record import State
-from bwcdock.steps.push import MANIFEST, key_of
+from bwcdock.manifest import MANIFEST
+from bwcdock.steps.push import key_of
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.sinks import MemorySink, SinkFault
 from bwcdock.testing.station import StationBed
@@ -29,7 +30,7 @@ async def test_never_overwritten_and_still_owed(tmp_path: Path) -> None:
         bed.central(key).parent.mkdir(parents=True)
         bed.central(key).write_bytes(b"somebody else's")
         await bed.until(lambda: clock.advance(1) or bed.record("b.mp4").finished)
-        (told,) = await bed.until(lambda: bed.findings("sink.conflict"))
+        (told,) = await bed.until(lambda: bed.findings("sink.conflict.central"))
         assert told.what == f"a.mp4: central holds other bytes under {key}."
         record = bed.record("a.mp4")
         assert (record.state, record.owed_sinks) == (State.SEALED, ("central",))
@@ -45,8 +46,8 @@ async def test_never_overwritten_and_still_owed(tmp_path: Path) -> None:
         await bed.until(lambda: bed.facts(Confirmed) == bed.facts(Confirmed, record=bed.record("b.mp4").id))
         clock.advance(timedelta(minutes=11))
         await bed.until_settled(card)
-        assert not bed.findings("sink.conflict")
-    assert len([f for f in bed.facts(Found) if f.finding.code == "sink.conflict"]) == 1
+        assert not bed.findings("sink.conflict.central")
+    assert len([f for f in bed.facts(Found) if f.finding.code == "sink.conflict.central"]) == 1
     assert bed.central(key).read_bytes() == card.files["a.mp4"].data
     bed.must_agree()
 
@@ -59,7 +60,7 @@ async def test_a_storage_that_takes_the_bytes_and_keeps_others(tmp_path: Path) -
     card.record("a.mp4", Random(1).randbytes(200_000))
     async with bed.at_work():
         card.plug()
-        (told,) = await bed.until(lambda: bed.findings("sink.conflict"))
+        (told,) = await bed.until(lambda: bed.findings("sink.conflict.central"))
         assert "holds other bytes than were sealed" in told.what
         assert not bed.facts(Confirmed)
     assert bed.record("a.mp4").owed_sinks == ("central",)

@@ -101,3 +101,39 @@ async def test_it_is_left_alone_for_longer_and_longer(tmp_path: Path) -> None:
     first, last = sum(tries[:10]), sum(tries[-10:])
     assert 1 <= last < first <= 4  # from every 10, 20, 40 s to every 100 s
     bed.must_agree()
+
+
+async def test_a_second_time_is_told_again_and_begins_with_a_short_wait(tmp_path: Path) -> None:
+    sink, clock = MemorySink(), VirtualClock()
+    bed = StationBed(
+        tmp_path,
+        {"push": {"backoff_first_s": 10, "backoff_max_s": 1000}, "ledger": {"checkpoint_every_s": 3600}},
+        clock=clock,
+        sinks={"central": sink},
+    )
+    card = bed.recorder("F1-0001")
+
+    def puts() -> int:
+        return sum(1 for op, _ in sink.calls if op == "put")
+
+    async with bed.at_work():
+        sink.down = True
+        card.record("a.mp4", b"a" * 5000)
+        card.plug("usb-1")
+        await bed.until(lambda: bed.findings("sink.down.central"))
+        await bed.until(lambda: clock.advance(5) or puts() > 5)  # for so long that the wait has grown to minutes
+        sink.down = False
+        await bed.until(lambda: clock.advance(5) or not bed.findings("sink.down.central"))
+        await bed.until_settled(card)
+        sink.down = True
+        card.record("b.mp4", b"b" * 5000)
+        card.plug("usb-2")
+        await bed.until(lambda: bed.findings("sink.down.central"))
+        sink.down = False
+        clock.advance(10)
+        await bed.until(lambda: not bed.findings("sink.down.central"))
+        await bed.until_settled(card)
+    told = [f for f in bed.facts(Found) if f.finding.code == "sink.down.central"]
+    settled = [f for f in bed.facts(Settled) if f.code == "sink.down.central"]
+    assert (len(told), len(settled)) == (2, 2)
+    bed.must_agree()

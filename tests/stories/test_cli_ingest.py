@@ -89,11 +89,11 @@ def test_from_init_to_proven_elsewhere(tmp_path):
 
 
 def test_an_empty_card_and_what_is_no_card(tmp_path):
-    """Nothing to bring is well, and has its receipt; what nobody knows is owed, with what to do."""
+    """Nothing to bring has its receipt and is told (test_cli_owed.py); what nobody knows is owed, with what to do."""
     dock = station(tmp_path / "dock")
     (tmp_path / "empty").mkdir()
     empty = run("-C", dock, "ingest", tmp_path / "empty")
-    assert (empty.status, empty.err) == (0, "")
+    assert (empty.status, empty.err) == (3, "")
     assert "本次没有新文件" in empty.out
     (tmp_path / "text.txt").write_text("no footage\n" * 100)
     (tmp_path / "zero.img").write_bytes(b"")
@@ -122,7 +122,8 @@ def test_central_storage_is_missing_and_then_back(tmp_path):
     assert (owing.status, owing.err) == (3, "")
     assert receipts(owing.out) == 0
     assert "未结清 / still owed: card\n" in owing.out
-    line = "  3 sealed here, not yet in central. `bwcdock run`, or ingest again, goes on pushing: "
+    line = "  3 个文件已封存、尚未入库 central / 3 sealed here, not yet in central. "
+    line += "`bwcdock run`, or ingest again, goes on pushing: "
     assert f"{line}{', '.join(files(1))}\n" in owing.out
     assert "Central storage central cannot be reached" in owing.out
     assert "look after its network and mount" in owing.out
@@ -149,7 +150,8 @@ def test_stopped_by_hand_in_the_middle_and_resumed(tmp_path):
     stopped = told(process, limit_s=10)
     assert time.monotonic() - began < 5
     assert (stopped.status, stopped.err) == (3, "")
-    assert "  1 not sealed yet. Dock the recorder again, it resumes: 20260302_080000.mp4\n" in stopped.out
+    line = "  1 个文件未封存 / 1 not sealed yet. Dock the recorder again, it resumes: 20260302_080000.mp4\n"
+    assert line in stopped.out
     assert stopped.out.endswith("Stopped by hand. What was begun is resumed the next time.\n")
     had = part(dock)
     assert 0 < had < 32 << 20

@@ -26,7 +26,8 @@ GOLDEN = {
         running sessions sessions[].arrived_at sessions[].battery sessions[].bytes sessions[].departed_at sessions[].do
         sessions[].drift_method sessions[].drift_s sessions[].drift_uncertainty_s sessions[].files sessions[].findings
         sessions[].findings[].about sessions[].findings[].code sessions[].findings[].remedy
-        sessions[].findings[].severity sessions[].findings[].what sessions[].known sessions[].lacks sessions[].lamp sessions[].moved
+        sessions[].findings[].severity sessions[].findings[].what sessions[].known sessions[].lacks
+        sessions[].lamp sessions[].moved
         sessions[].owed sessions[].port sessions[].quarantined sessions[].ready sessions[].receipt sessions[].recorder
         sessions[].sealed sessions[].session sessions[].slot sessions[].state sessions[].storage_free
         sessions[].storage_total sessions[].untold spool
@@ -36,7 +37,8 @@ GOLDEN = {
         [].article [].blake3 [].clock [].clock.method [].clock.offset_s [].clock.uncertainty_s [].due [].duration_s
         [].findings [].findings[].about [].findings[].code [].findings[].remedy [].findings[].severity
         [].findings[].what [].id [].keep_until [].kind [].markers [].officer [].path [].permanent [].quote
-        [].recorded_end [].recorded_start [].recorder [].sealed_at [].seconds_left [].sessions [].sha256 [].sinks
+        [].recorded_end [].recorded_start [].recorder [].regulation [].sealed_at [].seconds_left [].sessions [].sha256
+        [].sinks
         [].sinks[].confirmed_at [].sinks[].key [].sinks[].looked_again_at [].sinks[].name [].size [].state [].truncated
         [].verdict
     """,
@@ -46,7 +48,8 @@ GOLDEN = {
     """,
     "verify": "checkpoints disagreements objects receipts size",
     "receipt": """
-        at count digest findings findings[].code findings[].evidence findings[].remedy findings[].severity
+        at citations citations[].article citations[].quote citations[].regulation
+        count digest findings findings[].code findings[].evidence findings[].remedy findings[].severity
         findings[].what lines lines[].article lines[].due lines[].path lines[].record lines[].sha256 lines[].size
         lines[].state lines[].verdict officer origin recorder recorder.basis recorder.firmware recorder.label
         recorder.model recorder.quirk recorder.serial recorder.unit recorder.user recorder.vendor schema_id sessions

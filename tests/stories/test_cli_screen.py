@@ -91,7 +91,7 @@ def test_the_receipt_stands_below_the_bars(seen):
     (heading, *_) = [line for line in said if "文件 " in line and "期限" in line]
     assert "SHA-256" not in heading  # there is no room for it in 80 columns
     table = said[said.index(heading) :][:2]
-    assert cell_len(table[0].partition("状态")[0]) == cell_len(table[1].partition("已封存")[0])
+    assert cell_len(table[0].partition("状态")[0]) == cell_len(table[1].partition("已入库")[0])
 
 
 def test_without_colour(seen):

@@ -23,6 +23,7 @@ COMMANDS = (
     "receipt",
     "verify",
     "demo",
+    "erase",
 )
 
 

@@ -14,10 +14,11 @@ from bwcdock.core.facts import (
     LookedAgain,
     Quarantined,
     Released,
+    Scrubbed,
     Sealed,
 )
 from bwcdock.core.record import Record, State
-from bwcdock.steps.push import MANIFEST
+from bwcdock.manifest import MANIFEST
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.recorder import FakeRecorder
 from bwcdock.testing.sinks import MemorySink
@@ -59,13 +60,13 @@ async def test_the_spool_copy_rots_before_it_was_pushed(tmp_path: Path) -> None:
         record = bed.record("a.mp4")
         assert (record.state, record.quarantine, record.copies) == (State.QUARANTINED, "copy-bad", frozenset())
         assert bed.aside() == {record.id: rotten}
-        assert [f.code for f in bed.findings() if f.code == "copy.bad"] == ["copy.bad"]
+        assert len(bed.findings("copy.bad.spool")) == 1
         assert not [key for key in sink.objects if record.id[:12] in key]
         assert not bed.facts(Confirmed)
         # Docked again, it is pulled again; the bytes agree with what was sealed, and go where they belong.
         card.plug("usb-2")
         await bed.until_settled(card)
-        assert not bed.findings("copy.bad")
+        assert not bed.findings("copy.bad.spool")
     assert bed.facts(Cleared, record=record.id)
     first, second = bed.facts(Sealed)
     assert first.digests == second.digests
@@ -116,11 +117,11 @@ async def test_the_central_copy_rots(tmp_path: Path) -> None:
         clock.advance(DAY + timedelta(minutes=1))
         (bad,) = await bed.until(lambda: bed.facts(CopyBad))
         assert (bad.place, bad.record) == ("central", record.id)
-        assert [f.what for f in bed.findings("copy.bad")] == [
+        assert [f.what for f in bed.findings("copy.bad.central")] == [
             "The copy of a.mp4 in central no longer has the sealed digest."
         ]
         # It is owed again, and what lies there is never overwritten.
-        await bed.until(lambda: bed.findings("sink.conflict"))
+        await bed.until(lambda: bed.findings("sink.conflict.central"))
         assert bed.record("a.mp4").owed_sinks == ("central",)
         for _ in range(20):
             clock.advance(DAY)
@@ -135,7 +136,7 @@ async def test_the_central_copy_rots(tmp_path: Path) -> None:
         clock.advance(timedelta(hours=1, minutes=1))
         await bed.until(lambda: len(bed.facts(Confirmed)) == 2)
         assert central.read_bytes() == DATA
-        await bed.until(lambda: not bed.findings("copy.bad") and not bed.findings("sink.conflict"))
+        await bed.until(lambda: not bed.findings("copy.bad.central") and not bed.findings("sink.conflict.central"))
         bed.must_agree()
 
 
@@ -153,7 +154,7 @@ async def test_the_central_copy_is_lost(tmp_path: Path) -> None:
         assert [f.place for f in bed.facts(CopyBad)] == ["central"]
         assert central.read_bytes() == DATA
         assert manifest.exists()
-        assert not bed.findings("copy.bad")
+        assert not bed.findings("copy.bad.central")
         bed.must_agree()
         # The second look begins anew for the new copy.
         assert not bed.facts(LookedAgain)
@@ -177,4 +178,6 @@ async def test_the_spool_copy_rots_after_it_was_pushed(tmp_path: Path) -> None:
         assert bed.aside() == {record.id: rotten}
         record = bed.record("a.mp4")
         assert (record.state, record.copies) == (State.SEALED, frozenset({"central"}))
+        (round_,) = await bed.until(lambda: bed.facts(Scrubbed))
+        assert (round_.files, round_.bad) == (1, 1)
     bed.must_agree()

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Settled, Started
-from bwcdock.manifest import Manifest, open_signed
-from bwcdock.steps.push import MANIFEST
+from bwcdock.manifest import MANIFEST, Manifest, open_signed
 from bwcdock.testing.station import SYNCHRONISED, StationBed
 
 

@@ -163,8 +163,7 @@ def test_whoever_else_reads_it_is_found(line, where):
 
 LONG = {
     # Path: the most lines it may have, and why. Nothing else may be longer than the rule says.
-    "daemon/bwcdock/core/facts.py": (650, "one vocabulary: every fact and value, to be read in one place"),
-    "daemon/bwcdock/station.py": (480, "the one loop; may only become shorter"),
+    "daemon/bwcdock/core/facts.py": (700, "one vocabulary: every fact and value, to be read in one place"),
 }
 
 

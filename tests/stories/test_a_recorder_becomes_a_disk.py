@@ -1,0 +1,72 @@
+"""A recorder shows a control interface first and then a disk at the same port: one docking, from plug to receipt."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+from bwcdock.core.facts import Arrived, Departed, Drained, Inventoried, Reappeared, Sealed, Sighting, Unclaimed
+from bwcdock.ports import Recorder
+from bwcdock.testing.recorder import FakeRecorder, OpenedRecorder
+from bwcdock.testing.station import StationBed
+
+CONTROL = Sighting(port="usb-1", source="/dev/bus/usb/001/004", slot=1, properties=(("SUBSYSTEM", "usb"),))
+
+
+class Disks:
+    """Opens the recorder as a disk, and knows no control interface."""
+
+    name = "disks"
+
+    def __init__(self, recorder: FakeRecorder) -> None:
+        self.recorder = recorder
+
+    def claims(self, sighting: Sighting) -> int:
+        return 100 if sighting.subsystem == "block" else 0
+
+    @contextmanager
+    def open(self, sighting: Sighting) -> Iterator[Recorder]:
+        yield OpenedRecorder(self.recorder)
+
+
+def disk(recorder: FakeRecorder, number: int = 1) -> Sighting:
+    """The recorder plugged in as a disk; what the station is shown."""
+    told = (("DISKSEQ", str(number)), ("SUBSYSTEM", "block"))
+    recorder.docked_as = replace(recorder.plug("usb-1"), source="/dev/sdb", slot=1, properties=told)
+    return recorder.docked_as
+
+
+def bed_with_one(tmp_path: Path) -> tuple[StationBed, FakeRecorder]:
+    bed = StationBed(tmp_path)
+    recorder = bed.recorder("CAM1")
+    bed.drivers = (Disks(recorder),)
+    recorder.record("a.mp4", Random(1).randbytes(100_000))
+    return bed, recorder
+
+
+async def test_it_is_one_docking(tmp_path: Path) -> None:
+    bed, recorder = bed_with_one(tmp_path)
+    async with bed.at_work():
+        bed.watch.others["usb-1"] = CONTROL
+        await bed.until(lambda: bed.facts(Unclaimed))
+        del bed.watch.others["usb-1"]
+        disk(recorder)
+        await bed.until(lambda: bed.sessions() and bed.sessions()[0].receipt)
+    assert [len(bed.facts(fact)) for fact in (Arrived, Reappeared, Inventoried, Drained, Sealed)] == [1, 1, 1, 1, 1]
+    (session,) = bed.sessions()
+    assert (session.sighting.source, session.recorder, session.fault) == ("/dev/sdb", "CAM1", "")
+    assert bed.facts(Departed)[0].reason == "the station was stopped"
+    bed.must_agree()
+
+
+async def test_another_card_at_the_port_is_another_docking(tmp_path: Path) -> None:
+    bed, recorder = bed_with_one(tmp_path)
+    async with bed.at_work():
+        disk(recorder)
+        await bed.until(lambda: bed.sessions() and bed.sessions()[0].receipt)
+        disk(recorder, number=2)
+        await bed.until(lambda: len(bed.facts(Inventoried)) == 2)
+    assert len(bed.facts(Arrived)) == 2
+    assert not bed.facts(Reappeared)
+    bed.must_agree()
