@@ -12,10 +12,12 @@ from bwcdock import config, durable, holidays_cn, packs, resources
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Finding, Found
 from bwcdock.core.local import tighten
+from bwcdock.core.record import State
 from bwcdock.core.rulepack import RulePack
 from bwcdock.errors import Misused
 from bwcdock.lanes import moved
 from bwcdock.ledger import Ledger, Signer, open_read_only
+from bwcdock.ledger.schema import FOUNDED
 from bwcdock.lock import StationLock
 from bwcdock.manifest import RECEIPTS
 from bwcdock.ports import Clock, Driver, Sink
@@ -34,7 +36,8 @@ CENTRAL_ID = "{name}.central"
 
 PIECE_S = 0.1
 """A wait for the line's turn is made of such pieces, each a sign of life: to be held back is not to hang."""
-FOUNDED = "founded"
+SPOOL_MARK = ".bwcdock-spool"
+"""What tells the station's spool from the empty mount point of a volume that is not there."""
 
 
 def found(directory: Path, *, rules: str, name: str, unit: str, now: datetime) -> Path:
@@ -81,6 +84,7 @@ def _establish(settings: Settings, now: datetime) -> None:
     places = (paths.ledger, paths.ledger / RECEIPTS, paths.spool, paths.keys, paths.run)
     for place in (*places, *(drop.path for drop in settings.drop), *(sink.path for sink in settings.sink)):
         durable.make_dirs(place)
+    _write_once(paths.spool / SPOOL_MARK, f"{origin(settings)}\n", mode=0o444)
     key, public = paths.keys / KEY, paths.keys / PUBLIC
     signer = (Signer.load if key.exists() else Signer.generate)(key, origin(settings))
     _write_once(public, f"{signer.verifier.vkey}\n", mode=0o644)
@@ -201,7 +205,7 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Bench]
             settings=settings,
             clock=clock,
             book=book,
-            spool=Spool(settings.paths.spool, reserve=settings.spool.reserve_ratio),
+            spool=_spool(settings, book),
             sinks=stores,
             layouts={sink.name: sink.layout for sink in settings.sink},
             pack=pack,
@@ -213,6 +217,20 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Bench]
         )
         bench.book.record([Found(finding=finding) for finding in findings])
         yield bench
+
+
+def _spool(settings: Settings, book: Book) -> Spool:
+    """The spool; refused where it should hold sealed files and is not the folder that was marked."""
+    root = settings.paths.spool
+    mark = root / SPOOL_MARK
+    if not mark.exists():
+        if book.ask(lambda ledger: ledger.ids(State.SEALED)):
+            # Else every sealed file would be called lost, and struck off.
+            what = f"{root} is not the spool that holds this station's files: it has no {SPOOL_MARK}."
+            raise Misused("open the spool", what, "Mount the spool's volume there; where it was moved, move all of it.")
+        durable.make_dirs(root)
+        _write_once(mark, f"{origin(settings)}\n", mode=0o444)
+    return Spool(root, reserve=settings.spool.reserve_ratio)
 
 
 def sinks(settings: Settings, clock: Clock) -> dict[str, Sink]:

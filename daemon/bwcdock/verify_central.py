@@ -17,13 +17,11 @@ from bwcdock.errors import LedgerBroken, Misused, Untrue
 from bwcdock.ledger import codec
 from bwcdock.ledger.checkpoint import Checkpoint, Verifier
 from bwcdock.ledger.tree import leaf_hash, verify_consistency, verify_inclusion
-from bwcdock.manifest import MAX_DOCUMENT, Manifest, Receipt, open_signed
+from bwcdock.manifest import MANIFEST, MAX_DOCUMENT, RECEIPTS, Manifest, Receipt, open_signed
 from bwcdock.reading import Buffers, Whole, read_back
 from bwcdock.sinks.filesystem import MARKER
 
-MANIFEST = ".manifest.json"
 CHECKPOINTS = "checkpoints"
-RECEIPTS = "receipts"
 
 M = TypeVar("M", bound=BaseModel)
 

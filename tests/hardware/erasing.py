@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from typing import Any
 
 from shows import MIB, Cards, need, need_right, unplug
@@ -121,6 +122,7 @@ def _changed(station: Station, made: Cards) -> Cards:
 
 def _docked_again(station: Station, made: Cards, stays: Cards, foreign: Cards) -> str:
     before, watched = station.mark, dict[str, Any]()
+    began = time.monotonic()
 
     def watch() -> None:
         watched.update(station.guest.call("faults", "watch", program="bwcdock.erase_helper", patience=400))
@@ -136,10 +138,11 @@ def _docked_again(station: Station, made: Cards, stays: Cards, foreign: Cards) -
             outcomes = station.facts("record.erased", before) + station.facts("record.erase_kept", before)
             return len(outcomes) >= len(made) * (GOING + 1)
 
-        took = station.wait("every intent has an outcome", told, 240)
+        station.wait("every intent has an outcome", told, 240)
     finally:
         station.guest.call("faults", "unwatch")
         watching.join()
+    took = time.monotonic() - began
     _outcomes(station, made, stays, before)
     flags: dict[str, str] = {}
     for port in PORTS.values():

@@ -182,7 +182,7 @@ def _owes(ledger: Ledger, session_id: str) -> list[str]:
         such = f" ({records[0].quarantine_what.rstrip('.')})" if records[0].quarantine_what else ""
         said.append(f"{len(records)} {chinese} / {len(records)} {english}: {names}{more}{such}")
     if said:
-        told = [open_.finding for open_ in ledger.findings() if open_.subject_kind == "station"]
+        told = [open_.finding for open_ in ledger.findings(kind="station")]
         said += [f"{f.what} {f.remedy}" for f in told if f.code != "clock.unvouched"]
     elif not session.receipt:
         said.append(

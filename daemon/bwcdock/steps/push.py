@@ -93,10 +93,10 @@ def _describe(bench: Bench, record: Record, sink: str, key: str) -> str:
     if there is not None:
         manifest = open_signed(there, Manifest, bench.signer.verifier)
         assert record.digests is not None
-        if manifest.record != record.id or manifest.sha256 != record.digests.sha256:
+        if manifest.key != key or manifest.record != record.id or manifest.sha256 != record.digests.sha256:
             raise Conflict("push", f"{sink} holds the manifest of another record beside {key}.", "Look at it.", key)
         return hashlib.sha256(there).hexdigest()
-    data = sign(manifest_of(bench, record, _head_over(bench, record, sink)), bench.signer)
+    data = sign(manifest_of(bench, record, key, _head_over(bench, record, sink)), bench.signer)
     store.note(key + MANIFEST, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -119,12 +119,12 @@ def _head_over(bench: Bench, record: Record, sink: str) -> Checkpoint:
     return head
 
 
-def manifest_of(bench: Bench, record: Record, head: Checkpoint) -> Manifest:
+def manifest_of(bench: Bench, record: Record, key: str, head: Checkpoint) -> Manifest:
     """Everything central storage must know of this record without any database, with its proof up to ``head``."""
-    return bench.book.ask(lambda ledger: _manifest(bench, ledger, record, head))
+    return bench.book.ask(lambda ledger: _manifest(bench, ledger, record, key, head))
 
 
-def _manifest(bench: Bench, ledger: Ledger, record: Record, head: Checkpoint) -> Manifest:
+def _manifest(bench: Bench, ledger: Ledger, record: Record, key: str, head: Checkpoint) -> Manifest:
     now = bench.clock.now()
     session = ledger.session(record.session)
     assert record.digests
@@ -136,6 +136,7 @@ def _manifest(bench: Bench, ledger: Ledger, record: Record, head: Checkpoint) ->
     name = item.path.rpartition("/")[2]
     raw = unescape(name)
     return Manifest(
+        key=key,
         record=record.id,
         recorder=session.identity,
         driver=session.driver,

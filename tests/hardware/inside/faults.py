@@ -51,7 +51,8 @@ _watching = threading.Event()
 def watch(program: str) -> dict[str, list[dict[str, str]]]:
     """Until :func:`unwatch`: what the kernel says of every process that runs ``python -m program``, by process.
 
-    Each different state is kept once: privileges, and what of a USB disk the process (``mount``) and systemd (``outside``) see mounted.
+    Each different state is kept once: privileges, and what of USB disks it sees mounted (``mount``), and systemd sees
+    (``outside``).
     """
     _watching.set()
     seen: dict[str, list[dict[str, str]]] = {}
