@@ -639,6 +639,9 @@ class Life(RuleBasedStateMachine):
         self.dock(card)
         while actions := self.plan():
             self.do(actions[0])
+        housekeeping.sign_head(self.bench)  # nothing goes before somebody else has seen a head over its confirmation
+        for witness in self.bench.witnesses.values():
+            witness.bring()
         self.clock.advance(KEEP + timedelta(hours=1))
         while actions := self.plan():
             self.do(actions[-1])

@@ -5,7 +5,7 @@ import struct
 import wave
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 
 import av
 import pytest
@@ -155,10 +155,10 @@ def test_a_film_is_read_by_seeking_and_fast(films):
     facts = media.look(read, len(head) + hole + len(moov), "big.mp4")
     assert (facts.duration_ms, facts.truncated, facts.problems) == (4000, False, ())
     assert sum(length for _, length in reads) < 4096
-    began = perf_counter()
+    began = process_time()
     for _ in range(50):
         look(whole, "a.mp4")
-    assert (perf_counter() - began) / 50 < 0.002  # measured 0.15 ms
+    assert (process_time() - began) / 50 < 0.002  # measured 0.15 ms
 
 
 def test_content_decides_and_the_name_is_compared(films):
@@ -421,9 +421,9 @@ def test_a_tangled_exif_block_is_given_up_soon():
     # A thousand overlapping directories, each of them with the GPS directory in every entry.
     gps = struct.pack("<HHII", 0x8825, 4, 1, 8)
     block = b"II*\0\x08\0\0\0" + struct.pack("<H", 5000) + gps * 5000
-    began = perf_counter()
+    began = process_time()
     facts = look(photo(block=block))
-    assert perf_counter() - began < 0.5  # measured 15 ms; unbounded it takes minutes
+    assert process_time() - began < 0.5  # measured 15 ms; unbounded it takes minutes
     assert facts.problems == ("The Exif block is too tangled to follow.",)
 
 
@@ -495,9 +495,9 @@ def test_hostile_structures_are_refused_within_the_budget(name):
     data, sentence = HOSTILE[name]
     tape = Tape(data)
     draft = Draft()
-    began = perf_counter()
+    began = process_time()
     media.gather(Source(tape.read, len(data)), "a.bin", draft)
-    assert perf_counter() - began < 1  # measured 0.15 s at most
+    assert process_time() - began < 1  # measured 0.15 s at most
     assert tape.bytes_read <= MAX_BYTES
     assert sentence in draft.problems[0]
     assert all(each.isprintable() and each.endswith(".") for each in draft.problems)

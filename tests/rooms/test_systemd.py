@@ -228,7 +228,9 @@ async def test_ready_comes_after_the_first_look_and_then_signs_of_life(manager, 
         station.looked = True
         first, *rest = await heard(manager, 0.9)
         assert first == ["READY=1", "STATUS=0 docked"]
-        assert rest[0] == ["WATCHDOG=1", "STATUS=0 docked, 5 owed to central storage"]
+        assert ["WATCHDOG=1", "STATUS=0 docked, 5 owed to central storage"] in rest[
+            :2
+        ]  # the ledger may be a little late
         # Three a watchdog time, so that none is missed for being a little late.
         assert 4 <= lives(rest) <= 10
         assert station.asked <= 11
