@@ -50,8 +50,7 @@ def main() -> int:
     unknown = [name for name in chosen.shows if name not in SHOWS]
     if unknown:
         asked.error(f"there is no {', '.join(unknown)}")
-    # Told to end, it ends as after an error: the guest, too, is ended and its folder removed.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _told_to_end)
     try:
         host.check()
     except host.Unfit as why:
@@ -61,6 +60,12 @@ def main() -> int:
         print(image.built())
         return 0
     return _seen({name: SHOWS[name] for name in chosen.shows or SHOWS}, debug=chosen.debug)
+
+
+def _told_to_end(number: int, _frame: object) -> None:
+    """End as after an error, so that the guest is ended and its folder removed; told again, go on with that."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _seen(wanted: dict[str, Callable[[Station], str]], *, debug: bool) -> int:

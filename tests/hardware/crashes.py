@@ -53,7 +53,7 @@ def _interrupted(station: Station, name: str, signal: str) -> str:
 
 def power_cuts(station: Station) -> str:
     """The power cut five times while pulling: the ledger agrees with everything each time, and all finishes."""
-    made = cards(station, "power1", "power2", size=4 * MIB)
+    made = cards(station, "power1", "power2", size=6 * MIB)
     where = {name: port for port, name in enumerate(made)}
     boots = []
     station.guest.call("recorders", "plug_all", where=where)
