@@ -143,7 +143,7 @@ def yanks(station: Station) -> str:
                 offset, port = chance.randrange(5 * MIB), chance.choice(sorted(free))
                 free.remove(port)
             station.guest.call("recorders", "plug", name=name, port=port)
-            seen.append(station.guest.call("recorders", "pull_at", name=name, count=offset, limit_s=8))
+            seen.append(station.guest.call("recorders", "pull_at", name=name, count=offset, limit_s=20))
             time.sleep(chance.uniform(0.1, 1.5))
             with lock:
                 free.add(port)
