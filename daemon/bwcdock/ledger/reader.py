@@ -30,7 +30,7 @@ SELECT id FROM record
         )
     )
 UNION ALL
-SELECT id FROM record
+SELECT id FROM record INDEXED BY record_sinkless
     WHERE instr(doc, '"sinks":[]') > 0 AND state IN ('sealed', 'released')
 """
 """Every record for which ``Record.finished`` is false, each part by an index: what is finished costs nothing."""
