@@ -56,14 +56,15 @@ class Lane:
     """A thread with a queue. ``name`` appears in errors and as the thread's name.
 
     ``last`` is the last thing the thread does, after :meth:`close` or, where a call hangs, as soon as that returns.
-    ``signs`` grows with every call it begins and with every :func:`moved` inside one.
+    ``moves`` grows with every :func:`moved` inside a call, ``signs`` also with every call it begins.
     Use from one event loop. Calls run in the order they were made; results and exceptions come back on the loop, also
     when the loop is being closed (then they are dropped quietly).
     """
 
     def __init__(self, name: str, *, depth: int = DEPTH, last: Callable[[], object] = lambda: None) -> None:
         self.name = name
-        self.signs = 0
+        self.moves = 0
+        self._begun = 0
         self._last = last
         self._depth = depth
         self._inbox: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
@@ -86,6 +87,11 @@ class Lane:
     def submit(self, fn: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """As :meth:`call` but without a limit and without waiting; for work that bounds itself."""
         return self._enter(fn, args, None)
+
+    @property
+    def signs(self) -> int:
+        """Signs of life so far."""
+        return self._begun + self.moves
 
     @property
     def waiting(self) -> int:
@@ -138,7 +144,7 @@ class Lane:
                 _tell(job.loop, self._finish, job, None, None)
                 continue
             result, error = None, None
-            self.signs += 1
+            self._begun += 1
             try:
                 result = job.work()
             except Exception as raised:  # it travels to the caller
@@ -201,7 +207,7 @@ def moved() -> None:
     """Say, inside a call on a lane, that it gets on: whoever watches it goes on waiting. Elsewhere it is nothing."""
     lane: Lane | None = getattr(_here, "lane", None)
     if lane is not None:
-        lane.signs += 1
+        lane.moves += 1
 
 
 class Hung(Unreachable):
@@ -230,6 +236,11 @@ class Crew:
         self._closed = False
         self._lanes: list[Lane] = []
         self._fill()
+
+    @property
+    def moves(self) -> int:
+        """Another number than before wherever a call got on (:func:`moved`) meanwhile; trying again does not count."""
+        return sum(lane.moves for lane in self._lanes)
 
     @property
     def behind(self) -> int:

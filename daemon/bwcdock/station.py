@@ -144,6 +144,11 @@ class Station:
         """How many recordings are owed, asked of the ledger on the desk."""
         return await self._desk.submit(housekeeping.owed, self.bench)
 
+    @property
+    def pushing(self) -> int:
+        """Another number than before wherever a transfer to central storage got on, or waited for the line's turn."""
+        return sum(crew.moves for crew in self._crews.values())
+
     def live(self) -> LiveView:
         """What is docked, with the bytes that no fact tells of yet."""
         docked = [s for d in self._docks.dockings if (s := self._seen.get(d.session)) is not None]

@@ -290,7 +290,7 @@ async def test_a_lane_without_a_sign_of_life_earns_none_and_an_idle_one_does(man
         told = await heard(manager, 2 * SILENCE_S)
         assert ["STATUS=not well: no sign of life from lane house"] in told
         assert not lives(told)
-        station.house.signs += 1  # it moved
+        station.house.moves += 1  # it moved
         assert lives(await heard(manager, SILENCE_S))
         held.set()
         await working

@@ -105,14 +105,14 @@ async def _until_done(station: Station, watch: Named, patience_s: float) -> bool
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     running = asyncio.ensure_future(station.run())
-    moved_at, mark, moved = loop.time(), -1, 0
+    moved_at, mark, moved = loop.time(), (-1, -1), 0
     with Screen(station, loop.time) as screen:
         while not running.done():
             await asyncio.wait({running}, timeout=LOOK_S)
             screen.refresh()
             was, moved = moved, _moved()
-            if station.mark != mark or moved - was > MOVING:
-                moved_at, mark = loop.time(), station.mark
+            if (station.mark, station.pushing) != mark or moved - was > MOVING:
+                moved_at, mark = loop.time(), (station.mark, station.pushing)
             if station.is_done(watch.ports) or loop.time() - moved_at > patience_s:
                 await _end(station, running)
         screen.refresh()
