@@ -35,7 +35,11 @@ class Line(Protocol):
     """A lane: its name, how many calls run or wait there, and a number that grows as they get on."""
 
     name: str
-    signs: int
+
+    @property
+    def signs(self) -> int:
+        """Signs of life so far."""
+        ...
 
     @property
     def waiting(self) -> int:
