@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -32,37 +33,96 @@ def ruled(value: object) -> Iterator[Ruled]:
             yield from ruled(getattr(value, field.name))
 
 
-def squeezed(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+def whole(text: str) -> str:
+    """The words without the line breaks between them."""
+    return text.replace("\n", "")
 
 
-def articles(text: str) -> dict[str, str]:
-    """The regulation cut at the lines that begin an article."""
-    parts = re.split(r"(?m)^(第[一二三四五六七八九十]+条)", text)
-    return {name: squeezed(body) for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+NUMBERS = "一二三四五六七八九十"
+ARTICLE = re.compile(rf"(第[{NUMBERS}]+条)(?:第([{NUMBERS}])款)?(?:第([（(][{NUMBERS}][)）])项)?(?:第(\d)目)?")
+ITEM = re.compile(rf"(?:- )?([（(][{NUMBERS}][)）])")
+"""第（一）项 begins so; what it introduces (目) begins with a digit."""
 
 
-def test_both_packs_are_shipped():
-    assert {"S1-dalian-jinpu", "S4-fuzhou"} <= set(NAMES)
+def articles(text: str) -> dict[str, list[str]]:
+    """The regulation cut at the lines that begin an article; a line that ends within a sentence goes on in the next."""
+    text = re.sub(r"(?<![。；;：:])\n(?!第|[（(][一二]|\d\.)", "", text)
+    parts = re.split(rf"(?m)^(第[{NUMBERS}]+条)", text)
+    return {name: body.strip().splitlines() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def place(law: dict[str, list[str]], article: str) -> str:
+    """The text of an article, or of its paragraph (款), item (项) and sub-item (目) where these are named."""
+    named = ARTICLE.fullmatch(article)
+    assert named, article
+    lines = law[named[1]]
+    if named[2]:
+        begins = [at for at, line in enumerate(lines) if not ITEM.match(line) and not line[0].isdigit()]
+        at = NUMBERS.index(named[2])
+        lines = lines[begins[at] : [*begins, len(lines)][at + 1]]
+    if named[3]:
+        begins = [at for at, line in enumerate(lines) if ITEM.match(line) or not line[0].isdigit()]
+        at = next(at for at in begins if lines[at].removeprefix("- ").startswith(named[3]))
+        lines = lines[at : next((later for later in begins if later > at), len(lines))]
+    if named[4]:
+        lines = [line for line in lines if line.startswith(f"{named[4]}.")]
+    return "".join(lines)
+
+
+def law_of(name: str) -> dict[str, list[str]]:
+    return articles((TEXTS / f"{name}.txt").read_text(encoding="utf-8"))
+
+
+def test_all_five_packs_are_shipped():
+    assert NAMES == ("S0-siping-tiedong", "S1-dalian-jinpu", "S2-guhan", "S3-twelfth-division", "S4-fuzhou")
+
+
+def test_the_texts_are_whole():
+    assert [len(law_of(name)) for name in NAMES] == [20, 28, 29, 22, 24]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_quote_stands_in_its_article(name: str):
-    pack = packs.load(name, [RULES])
-    law = articles((TEXTS / f"{name}.txt").read_text(encoding="utf-8"))
-    rules = list(ruled(pack))
+    """Character by character, and in the paragraph, item and sub-item it is cited from."""
+    law = law_of(name)
+    rules = list(ruled(packs.load(name, [RULES])))
     assert len(rules) > 20
     for rule in rules:
-        article = re.match(r"第[一二三四五六七八九十]+条", rule.article)
-        assert article, rule.article
-        assert squeezed(rule.quote) in law[article[0]], f"{rule.article}: {rule.quote}"
+        assert rule.quote in place(law, rule.article), f"{rule.article}: {rule.quote}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_article_the_dock_carries_out_is_in_its_pack(name: str):
+    table = tomllib.loads((ROOT / "tests/data/articles.toml").read_text(encoding="utf-8"))
+    assert tuple(table) == NAMES
+    named = {rule.article for rule in ruled(packs.load(name, [RULES]))}
+    missing = [article for article in table[name] if not any(each.startswith(article) for each in named)]
+    assert missing == []
+    assert all(place(law_of(name), article) for article in table[name])
+
+
+def test_one_idea_has_one_id_in_all_packs():
+    """A tag, a ground or a reason means the same everywhere: its labels share a word."""
+    words = {
+        "dispute": "冲突", "sudden-event": "突发", "mass-event": "群体性", "evidence": "证据", "complaint": "投诉",
+        "review": "复议", "suit": "诉讼", "objection": "异议", "obstruction": "阻", "major-case": "复杂",
+        "secret": "秘密", "privacy": "隐私", "unrelated": "无关", "case": "案",
+        "away": "异地", "continuous": "连续工作", "remote": "交通不便",
+    }  # fmt: skip
+    used: dict[str, int] = {}
+    for pack in (packs.load(name, [RULES]) for name in NAMES):
+        grounds = pack.deadline.away.grounds if pack.deadline.away else ()
+        for term in (*pack.tags, *grounds):
+            used[term.id] = used.get(term.id, 0) + 1
+            assert words.get(term.id, "") in term.label, (pack.name, term)
+    assert {each for each, count in used.items() if count > 1} <= set(words)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_words_officers_choose_from_are_the_regulations_own(name: str):
     """Fields, spot-check points, stores and roles are copied, never paraphrased."""
     pack = packs.load(name, [RULES])
-    law = squeezed((TEXTS / f"{name}.txt").read_text(encoding="utf-8"))
+    law = whole((TEXTS / f"{name}.txt").read_text(encoding="utf-8"))
     words = [field for sheet in pack.sheets for field in sheet.fields]
     words += pack.spot_check.points if pack.spot_check else ()
     words += pack.deadline.stores
@@ -92,6 +152,50 @@ def test_s4_is_what_the_regulation_says():
     assert [rule.keep for rule in pack.retention].count(Keep.PERMANENT) == 6
     assert pack.archive[0].span == Period(unit="days", count=30)
     assert set(pack.checks[0].what) == {"works", "battery", "storage", "clock"}
+
+
+@pytest.mark.parametrize(
+    ("name", "months", "others"),
+    [("S0-siping-tiedong", 6, [Keep.LONG_TERM] * 5), ("S3-twelfth-division", 12, [Keep.CASE_FILE])],
+)
+def test_s0_and_s3_are_what_the_regulations_say(name: str, months: int, others: list[Keep]):
+    pack = packs.load(name, [RULES])
+    assert (pack.deadline.basis, pack.deadline.span) == ("activity_end", Period(unit="same_day"))
+    assert (pack.deadline.met_by, pack.deadline.extension, pack.archive) == ("sealed", None, ())
+    assert pack.deadline.away is not None
+    assert pack.deadline.away.span == Period(unit="hours", count=24)
+    assert {ground.id for ground in pack.deadline.away.grounds} == {"continuous", "away", "remote"}
+    assert pack.floor.months == months
+    assert [rule.keep for rule in pack.retention if rule.tags] == others
+    assert {"battery", "storage", "clock"} <= set(pack.checks[0].what)
+    (evidence,) = (sheet for sheet in pack.sheets if sheet.id == "evidence")
+    assert evidence.fields == ("制作人", "提取人", "提取时间")
+
+
+def test_s0_asks_the_main_leader_where_it_is_sensitive():
+    chains = {(rule.act, rule.when): rule.chain for rule in packs.load("S0-siping-tiedong", [RULES]).approvals}
+    assert chains["view_outside", ""] == ("legal-section", "bureau-deputy")
+    assert chains["view_outside", "sensitive"] == ("legal-section", "bureau-deputy", "bureau-head")
+
+
+def test_s2_is_what_the_regulation_says():
+    pack = packs.load("S2-guhan", [RULES])
+    two = Period(unit="working_days", count=2)
+    assert (pack.deadline.basis, pack.deadline.span, pack.deadline.met_by) == ("recording_end", two, "confirmed")
+    assert pack.deadline.away is not None
+    assert pack.deadline.away.span == two
+    assert (pack.floor.months, {rule.keep for rule in pack.retention}) == (
+        60,
+        {Keep.MONTHS, Keep.CASE_FILE, Keep.LONG_TERM},
+    )
+    (archive,) = pack.archive
+    assert (set(archive.basis), archive.span) == (
+        {"inspection_ended", "case_closed"},
+        Period(unit="working_days", count=30),
+    )
+    assert set(pack.checks[0].what) == {"works", "battery", "storage"}
+    assert pack.interruption is not None
+    assert pack.interruption.report_to == ""
 
 
 # --- wrong files -----------------------------------------------------------------------------------------------------
