@@ -26,6 +26,9 @@ PLAUSIBLE_AGE = timedelta(days=31)
 """How long footage may lie on a recorder before its claimed age is doubted: longer than any trip, shorter than a clock
 that fell back to its factory date. Doubt only makes keeping longer."""
 
+ONE_ACTIVITY = timedelta(hours=24)
+"""How long after a recording its day's activity (当天执法活动) may be said to have ended: a day and a night."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CENTURY = timedelta(days=36525)
 """Claims and uncertainties from outside are bounded, so that no arithmetic on them can overflow."""
@@ -140,9 +143,21 @@ def _count(calendar: Calendar, moment: datetime, period: Period) -> Counted:
 
 def _starts(pack: RulePack, basis: Basis) -> tuple[str, datetime, tuple[Finding, ...]]:
     """The moment the clock of the deadline starts: the earliest the recording (or the activity) can have ended."""
-    if pack.deadline.basis == "activity_end" and basis.activity_end is not None:
-        # An activity that ends after docking has not ended for the footage docked.
-        return "activity_end", min(basis.activity_end, basis.listed_at), ()
+    if pack.deadline.basis == "recording_end" or basis.activity_end is None:
+        return _recorded(pack, basis)
+    # An activity that ends after docking has not ended for the footage docked.
+    ended, made = min(basis.activity_end, basis.listed_at), _believable_end(basis)
+    if made is None or ended - made <= ONE_ACTIVITY:  # a sum might lie beyond the year 9999
+        return "activity_end", ended, ()
+    what = f"The activity is said to have ended more than a day after the recording; {pack.deadline.article} means that"
+    remedy = "Have the officer state when the activity of that day ended, or write down why the deadline was missed."
+    refused = _finding("deadline.activity-refused", f"{what} day's.", remedy, pack.deadline)
+    counted_from, basis_at, said = _recorded(pack, basis)
+    return counted_from, basis_at, (refused, *said)
+
+
+def _recorded(pack: RulePack, basis: Basis) -> tuple[str, datetime, tuple[Finding, ...]]:
+    """The earliest the recording can have ended, what that rests on, and every doubt without a bound."""
     start, end = basis.corrected.start, basis.corrected.end
     remedy = "Compare the recorder's clock with the station's, and have the officer state when the recording ended."
     counted_from, claimed = "recording_end", end or start
@@ -263,13 +278,21 @@ def _keeping(pack: RulePack, basis: Basis, calendar: Calendar) -> tuple[Retentio
 
 def _latest_end(basis: Basis) -> datetime:
     """The latest the recording can have ended. A clock not measured, or a claim too old to believe, proves nothing."""
-    end = basis.corrected.end
-    if end is None or basis.corrected.method == "uncorrected":
-        return basis.listed_at
-    if end < basis.listed_at - PLAUSIBLE_AGE or (basis.not_before is not None and end < basis.not_before):
+    end = _believable_end(basis)
+    if end is None:
         return basis.listed_at
     # The order matters: a claim in the year 9999 must not overflow.
     return min(min(end, basis.listed_at) + _uncertainty(basis), basis.listed_at)
+
+
+def _believable_end(basis: Basis) -> datetime | None:
+    """The claimed end of the recording, where a measured clock claims it and nothing known speaks against its age."""
+    end = basis.corrected.end
+    if end is None or basis.corrected.method == "uncorrected":
+        return None
+    if end < basis.listed_at - PLAUSIBLE_AGE or (basis.not_before is not None and end < basis.not_before):
+        return None
+    return end
 
 
 # --- judging -------------------------------------------------------------------------------------------------------
