@@ -90,6 +90,10 @@ class _Notes:
 
 def _never_longer(new: Period, old: Period) -> bool:
     """Whether ``new`` is shown to end no later than ``old``, from whatever moment both count."""
+    if new.unit == "same_day":
+        # What happens after a close of business has until 24:00 of its day: an earlier close is not always earlier.
+        # n days and n working days end after the day they start on, whenever business closes.
+        return old.close is None if old.unit == "same_day" else old.unit in {"days", "working_days"}
     if new.unit == old.unit:
         closes = old.close is None or (new.close is not None and new.close <= old.close)
         return new.count <= old.count and closes
