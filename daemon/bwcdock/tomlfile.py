@@ -1,5 +1,6 @@
 """Reads a TOML file written by people into a typed value, with errors that name file, line and key."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,30 +14,62 @@ T = TypeVar("T")
 
 
 def read(path: Path, kind: type[T], op: str) -> T:
-    """The file as ``kind``; unknown keys are errors in every part of it. Raises :class:`Misused` from ``op``."""
+    """The file as ``kind``; unknown keys are errors in every part of it.
+
+    Raises :class:`Misused` from ``op``; its cause is the error it rests on.
+    """
+    found, wrong = examine(path, kind, op)
+    if wrong or found is None:
+        raise wrong[0]
+    return found
+
+
+def examine(path: Path, kind: type[T], op: str) -> tuple[T | None, list[Misused]]:
+    """The file as ``kind``, or everything that is wrong with it, as :func:`read` would say it."""
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text)
-    except OSError as error:
-        raise Misused(op, f"{path} cannot be read: {error.strerror}.", "Check its name and permissions.") from error
-    except UnicodeDecodeError as error:
-        raise Misused(op, f"{path} is not UTF-8 at byte {error.start}.", "Save it as UTF-8.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise Misused(op, f"{path} is not TOML: {error}.", "Mend the line it names.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return None, [_because(error, _unread(path, error, op))]
     # Parts that are plain dataclasses take over the strictness of the model around them.
     model = create_model("File", __config__=ConfigDict(extra="forbid"), content=(kind, ...))
     try:
-        return cast(T, cast(Any, model).model_validate({"content": data}).content)
+        return cast(T, cast(Any, model).model_validate({"content": data}).content), []
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise _explained(path, text, first["loc"][1:], first["msg"].removeprefix("Value error, "), op) from error
+        return None, [
+            _because(error, _explained(path, text, each["loc"][1:], each["msg"].removeprefix("Value error, "), op))
+            for each in error.errors(include_url=False)
+        ]
+
+
+def _because(error: Exception, told: Misused) -> Misused:
+    """What ``raise … from`` would have made of both: callers ask whether a file is wrong or not there at all."""
+    told.__cause__ = error
+    return told
+
+
+def _unread(path: Path, error: OSError | UnicodeDecodeError | tomllib.TOMLDecodeError, op: str) -> Misused:
+    if isinstance(error, OSError):
+        return Misused(op, f"{path} cannot be read: {error.strerror}.", "Check its name and permissions.")
+    if isinstance(error, UnicodeDecodeError):
+        return Misused(op, f"{path} is not UTF-8 at byte {error.start}.", "Save it as UTF-8.")
+    named = re.search(r"at line (\d+)", str(error))
+    where = f"{path}:{named[1]}" if named else str(path)
+    return Misused(op, f"{where} is not TOML: {error}.", "Mend the line it names.")
 
 
 def _explained(path: Path, text: str, key: Loc, message: str, op: str) -> Misused:
-    line = line_of(key, lines_of(text))
+    line = line_of(key, lines_of(text)) or _mentioned(message, text)
     where = str(path) if line is None else f"{path}:{line}"
     named = f"{_dotted(key)}: " if key else ""
     return Misused(op, f"{where}: {named}{message.rstrip('.')}.", "Mend the file; docs/rules.md explains every key.")
+
+
+def _mentioned(message: str, text: str) -> int | None:
+    """The line of the first word the message quotes: what contradicts the file as a whole has no key of its own."""
+    word = re.search(r"'([^']+)'", message)
+    lines = text.splitlines()
+    return next((at for at, line in enumerate(lines, 1) if word and f'"{word[1]}"' in line), None)
 
 
 def _dotted(key: Loc) -> str:

@@ -24,6 +24,11 @@ COMMANDS = (
     "verify",
     "demo",
     "erase",
+    "rules",
+    "rules list",
+    "rules show",
+    "rules check",
+    "rules due",
 )
 
 

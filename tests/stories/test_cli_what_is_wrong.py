@@ -63,7 +63,8 @@ def test_config_check_reads_what_the_settings_lead_to(dock):
     (dock / "quirks/mine.toml").write_text('about = "x"\nlabl = 3\n[match]\nlabel = "x"\n')
     quirk, holidays, slots = problems(dock)
     assert quirk.startswith(f"bwcdock.toml:{line(dock, 'quirks')}: [paths] quirks: quirks/mine.toml: labl: is unknown.")
-    assert holidays.startswith(f"bwcdock.toml:{line(dock, 'holidays')}: [paths] holidays: holidays.toml is not TOML: ")
+    at = f"bwcdock.toml:{line(dock, 'holidays')}: [paths] holidays:"
+    assert holidays.startswith(f"{at} holidays.toml:1 is not TOML: ")
     assert slots.startswith(f"bwcdock.toml:{line(dock, 'slots')}: [paths] slots: slots.toml:3: slot[1].number: ")
 
 

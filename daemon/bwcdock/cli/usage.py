@@ -2,20 +2,19 @@
 
 import argparse
 import math
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from bwcdock import __version__
-from bwcdock.cli import plain
+from bwcdock.cli import plain, usage_rules
+from bwcdock.cli.commands import Commands
+from bwcdock.cli.commands import command as _command
+from bwcdock.cli.commands import json_option as _json
 
 STUCK_S = 20.0
 """How long nothing may move before `ingest` gives up: longer than a short fault of a network, shorter than patience."""
 
 STATUSES = "Exit status: 0 well; 1 disagrees or failed; 2 wrong usage or configuration; 3 something is still owed."
-
-Commands = Any  # argparse's own type of a group of commands is private
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,29 +56,10 @@ def parser() -> argparse.ArgumentParser:
         _uninstall,
         _found,
         _doctor,
+        usage_rules.rules,
     ):
         add(commands)
     return made
-
-
-def _command(commands: Commands, name: str, help_: str, description: str, work: str, epilog: str = "") -> Any:
-    """A command that is done by ``work``, ``module.function`` of this package, imported only then: it takes a while."""
-    command = commands.add_parser(name, help=help_, description=description, epilog=epilog)
-    command.set_defaults(work=_late(work))
-    return command
-
-
-def _late(work: str) -> Callable[[argparse.Namespace], int]:
-    module, _, function = work.partition(".")
-
-    def do(asked: argparse.Namespace) -> int:
-        return int(getattr(import_module(f"bwcdock.cli.{module}"), function)(asked))
-
-    return do
-
-
-def _json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="for machines: UTF-8, times as RFC 3339 in UTC")
 
 
 def _seconds(text: str) -> float:

@@ -83,7 +83,7 @@ class _Notes:
                 code="rules.loosened",
                 what=f"The local setting {key} = {new} is looser than {clause.article} ({old}), which stands.",
                 remedy=f"Remove {key} from local.toml, or set it stricter.",
-                evidence=(("article", clause.article), ("quote", clause.quote)),
+                evidence=(("article", clause.article), ("quote", clause.quote), ("setting", key)),
             )
         )
 

@@ -12,7 +12,7 @@ from math import floor
 
 from bwcdock.core.calendar import Calendar, Counted
 from bwcdock.core.facts import Corrected, Finding, Obligation, Severity
-from bwcdock.core.rulepack import Archive, Keep, Period, Retention, Ruled, RulePack, Term
+from bwcdock.core.rulepack import Archive, Away, Deadline, Extending, Keep, Period, Retention, Ruled, RulePack, Term
 
 __all__ = [
     "AT_RISK_RATIO", "EPOCH", "Basis", "Extension", "Reckoned", "RulePack", "Standing", "Verdict",
@@ -66,7 +66,7 @@ class Basis:
 class Reckoned:
     """How a deadline came about: the clause that speaks, what it counts from, the days counted."""
 
-    clause: Ruled
+    clause: Deadline | Away | Extending
     basis: str
     basis_at: datetime
     counted: Counted
