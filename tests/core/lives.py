@@ -55,6 +55,7 @@ from bwcdock.core.facts import (
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
 from bwcdock.core.session import State as Stands
+from bwcdock.core.statements import Excused, Label, Tagged
 
 NOON = datetime(2024, 5, 1, 4, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -140,11 +141,13 @@ LOST = Lost(**R, reason="no longer on the recorder")
 ERASING = EraseIntended(**R, ground="confirmed and looked at again in centre", size=1000, digests=digests())
 ERASED = Erased(**R, how="reported")
 ERASE_KEPT = EraseKept(**R, reason="differs", what="It holds other bytes.")
+TAGGED = Tagged(record="r1", recorder="A001", label=Label(tags=frozenset({"dispute"}), place="五一广场"))
+EXCUSED = Excused(record="r1", recorder="A001", explanation="explanation-1", why="the road was flooded")
 
 RECORD_EXAMPLES: tuple[Fact, ...] = (
     listed(), obliged(), pulled(), sealed(), confirmed(), looked(), INTENDED, WITHDRAWN, RELEASED,
     Distrusted(**R, op="pull", what="They differ."), QUARANTINED, CLEARED, copy_bad(), LOST, Seen(**R),
-    ERASING, ERASED, ERASE_KEPT,
+    ERASING, ERASED, ERASE_KEPT, TAGGED, EXCUSED,
 )  # fmt: skip
 
 ARRIVED = Arrived(session="s1", sighting=Sighting(port="usb-1", source="/dev/x", slot=3))

@@ -80,7 +80,6 @@ def test_it_may_go_when_the_spool_has_let_go_of_it():
         ("bad-copy", life(*STORED, copy_bad(SPOOL))),
         ("bad-copy", life(*BOTH, looked(CENTRE), looked(MIRROR), obliged(), copy_bad(MIRROR))),
         ("one-look", life(*STORED, confirmed())),
-        ("hold", replace(life(*STORED), hold=True)),
         ("in-doubt", life(*STORED, ERASING)),
         ("unproven", life(listed(), QUARANTINED)),
         ("unproven", life(*STORED, copy_bad(SPOOL), CLEARED)),
@@ -94,6 +93,13 @@ def test_each_missing_condition_keeps_it(because, record):
 def test_nothing_that_is_not_proven_goes(state):
     assert reason(life(*WAYS[state])) == "unproven"
     assert reason(replace(life(*STORED), state=state)) == "unproven"
+
+
+def test_what_is_held_stays():
+    """S1 第十七条: 应当保留原件,保存原始载体."""
+    record = life(*STORED)
+    assert reason(record, terms=replace(TERMS, held=frozenset({record.id}))) == "hold"
+    assert reason(record, terms=replace(TERMS, held=frozenset({"another"}))) == ""
 
 
 def test_it_is_off_unless_switched_on():
@@ -139,8 +145,8 @@ def lived(chosen) -> Record:
     hold=st.booleans(),
 )
 def test_no_permit_without_all_of_its_grounds_whatever_happened(chosen, after_s, seconds, hold):
-    record, now = replace(lived(chosen), hold=hold), at(seconds)
-    if may_erase(record, now, Erasing(after_s=after_s)):
+    record, now = lived(chosen), at(seconds)
+    if may_erase(record, now, Erasing(after_s=after_s, held=frozenset({record.id} if hold else ()))):
         assert after_s is not None
         assert not hold
         assert record.state in {State.SEALED, State.RELEASED}

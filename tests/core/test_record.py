@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from bwcdock.core.facts import RECORD_FACTS, SPOOL, CopyBad, Distrusted, Entry, Fact, Released, ReleaseIntended, Seen
+from bwcdock.core.facts import SPOOL, CopyBad, Distrusted, Entry, Fact, Released, ReleaseIntended, Seen
 from bwcdock.core.record import ERASE_OUTCOMES, TABLE, Illegal, Record, State, apply
 from bwcdock.core.retention import Keep, may_release
+from bwcdock.core.vocabulary import RECORD_FACTS
 from hypothesis import event, given
 from hypothesis import strategies as st
 from lives import (

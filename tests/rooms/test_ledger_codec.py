@@ -10,9 +10,11 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import rfc8785
-from bwcdock.core.facts import ALL_FACTS, Actor, Beat, Entry, Fact, Inventoried, Pulled, Stopped
+from bwcdock.core.desk import SHAPES
+from bwcdock.core.facts import Actor, Beat, Entry, Fact, Inventoried, Pulled, Stopped
 from bwcdock.core.record import Record
 from bwcdock.core.session import Session
+from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.errors import LedgerBroken
 from bwcdock.ledger import codec
 from bwcdock.ledger.codec import Unrecordable
@@ -53,6 +55,9 @@ def values(hint):
     return st.builds(hint, **{f.name: values(hints[f.name]) for f in fields(hint)})
 
 
+SUBJECT = ("record", "session", "recorder", "matter")
+
+
 @pytest.mark.parametrize("kind", ALL_FACTS, ids=lambda k: k.ev)
 def test_every_fact_comes_back(kind):
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -63,12 +68,12 @@ def test_every_fact_comes_back(kind):
         assert codec.decode(leaf) == codec.Leaf(entry=entry, **WHERE)
         assert leaf == rfc8785.dumps(json.loads(leaf))
         subject = json.loads(leaf)["subject"]
-        assert subject == {n: v for n in ("record", "session", "recorder") if (v := getattr(fact, n))}
+        assert subject == {n: v for n in SUBJECT if (v := getattr(fact, n, ""))}
 
     comes_back()
 
 
-@pytest.mark.parametrize("kind", [Record, Session])
+@pytest.mark.parametrize("kind", [Record, Session, *SHAPES])
 def test_every_folded_value_comes_back(kind):
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(values(kind))

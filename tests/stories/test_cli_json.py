@@ -40,7 +40,7 @@ GOLDEN = {
         [].recorded_end [].recorded_start [].recorder [].regulation [].sealed_at [].seconds_left [].sessions [].sha256
         [].sinks
         [].sinks[].confirmed_at [].sinks[].key [].sinks[].looked_again_at [].sinks[].name [].size [].state [].truncated
-        [].verdict
+        [].verdict [].case [].category [].event [].excuse [].parties [].place [].sensitive [].tags
     """,
     "audit": """
         central_objects disagreements disagreements[].code disagreements[].place disagreements[].what leaves receipts

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from bwcdock.core import facts
+from bwcdock.core import desk, facts, statements, vocabulary
 from bwcdock.core import record as records
 from bwcdock.core import session as sessions
 from diagrams import diagrams
@@ -164,6 +164,7 @@ def test_whoever_else_reads_it_is_found(line, where):
 LONG = {
     # Path: the most lines it may have, and why. Nothing else may be longer than the rule says.
     "daemon/bwcdock/core/facts.py": (700, "one vocabulary: every fact and value, to be read in one place"),
+    "daemon/bwcdock/core/statements.py": (500, "one vocabulary: every statement of people, to be read in one place"),
 }
 
 
@@ -233,7 +234,12 @@ def test_the_files_are_all_looked_at():
 
 # --- facts -----------------------------------------------------------------------------------------------------------
 
-TUPLES = {"station": facts.STATION_FACTS, "session": facts.SESSION_FACTS, "record": facts.RECORD_FACTS}
+TUPLES = {
+    "station": facts.STATION_FACTS,
+    "session": facts.SESSION_FACTS,
+    "record": vocabulary.RECORD_FACTS,
+    "matter": statements.STATEMENTS,
+}
 
 
 def misplaced(classes, tuples, tables) -> list[str]:
@@ -248,19 +254,31 @@ def misplaced(classes, tuples, tables) -> list[str]:
     return wrong
 
 
-TABLES = {"record": records.TABLE, "session": sessions.TABLE}
-CLASSES = [thing for thing in vars(facts).values() if isinstance(thing, type) and issubclass(thing, facts.Fact)]
+MATTERS = {None: {fact: "" for kind in desk.KINDS.values() for row in kind.table.values() for fact in row}}
+TABLES = {"record": records.TABLE, "session": sessions.TABLE, "matter": MATTERS}
+CLASSES = {
+    thing
+    for module in (facts, statements)
+    for thing in vars(module).values()
+    if isinstance(thing, type) and issubclass(thing, facts.Fact)
+}
 
 
 def test_every_fact_has_its_one_place():
-    classes = [fact for fact in CLASSES if fact is not facts.Fact]
+    classes = [fact for fact in CLASSES if fact not in {facts.Fact, statements.Statement}]
     assert misplaced(classes, TUPLES, TABLES) == []
-    assert set(facts.ALL_FACTS) == set(classes)
-    assert len(facts.ALL_FACTS) == len(classes)
+    assert set(vocabulary.ALL_FACTS) == set(classes)
+    assert len(vocabulary.ALL_FACTS) == len(classes)
+
+
+def test_every_statement_is_in_the_tables_of_its_own_kind_alone():
+    for name, kind in desk.KINDS.items():
+        assert {fact.kind for row in kind.table.values() for fact in row} == {name}
+    assert set(desk.KINDS) == {fact.kind for fact in statements.STATEMENTS}
 
 
 def test_every_fact_has_a_name_of_its_own_in_the_ledger():
-    names = [fact.ev for fact in facts.ALL_FACTS]
+    names = [fact.ev for fact in vocabulary.ALL_FACTS]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z]+\.[a-z_]+", name) for name in names)
     for kind in ("session", "record"):
@@ -274,7 +292,7 @@ def test_a_fact_without_a_place_or_with_two_is_found():
     assert misplaced([Stranger], TUPLES, {}) == ["Stranger is in 0 tuples"]
     twice = {**TUPLES, "station": (*facts.STATION_FACTS, facts.Listed)}
     assert misplaced([facts.Listed], twice, {}) == ["Listed is in 2 tuples"]
-    no_row = {**TUPLES, "record": (*facts.RECORD_FACTS, Stranger)}
+    no_row = {**TUPLES, "record": (*vocabulary.RECORD_FACTS, Stranger)}
     assert misplaced([Stranger], no_row, TABLES) == ["Stranger is in no row"]
     foreign = {None: {facts.Arrived: records.State.LISTED}}
     assert "Arrived is in the table of a record" in misplaced([], TUPLES, {"record": foreign})

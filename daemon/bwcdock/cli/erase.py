@@ -16,6 +16,7 @@ from bwcdock.errors import Misused
 from bwcdock.ledger import Reader, open_read_only
 from bwcdock.overview import running
 from bwcdock.settings import Settings
+from bwcdock.steps.held import held
 
 DAY_S = 86400
 PATH = 60
@@ -72,9 +73,10 @@ def _recorder(ledger: Reader, asked: argparse.Namespace) -> str:
 def _view(settings: Settings, ledger: Reader, recorder: str) -> EraseView:
     """As if erasing were switched on: what would go is what is asked."""
     now, chosen = WallClock().now(), settings.erase
-    terms = Erasing(after_s=chosen.after_days * DAY_S)
+    records = ledger.records(recorder=recorder)
+    terms = Erasing(after_s=chosen.after_days * DAY_S, held=held(ledger, records))
     erased, files = 0, []
-    for record in ledger.records(recorder=recorder):
+    for record in records:
         if record.erased_at:
             erased += 1
             continue

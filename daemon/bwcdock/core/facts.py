@@ -670,7 +670,6 @@ RECORD_FACTS: tuple[type[Fact], ...] = (
     Listed, Obliged, Pulled, Sealed, Confirmed, LookedAgain, ReleaseIntended, ReleaseWithdrawn, Released, Distrusted,
     Quarantined, Cleared, CopyBad, Lost, Seen, EraseIntended, Erased, EraseKept,
 )  # fmt: skip
-ALL_FACTS: tuple[type[Fact], ...] = STATION_FACTS + SESSION_FACTS + RECORD_FACTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from bwcdock.core.facts import (
     Seen,
 )
 from bwcdock.core.rules import met_when
+from bwcdock.core.statements import NO_LABEL, Excused, Label, Tagged
 
 
 class State(StrEnum):
@@ -49,7 +50,8 @@ class State(StrEnum):
 
 
 # The machine. A fact that is not in the row of the present state is illegal there. The value is the next state; the
-# three facts that stand beside it (Obliged, Seen, LookedAgain) change no state. A sealed record leaves only by being
+# facts that stand beside it (Obliged, Seen, LookedAgain, and what people say: Tagged, Excused) change no state.
+# A sealed record leaves only by being
 # confirmed and released, or by its bytes being found bad: by _copy_bad where that was the last copy, and by Cleared (to
 # be pulled again) where another is left but the spool's is gone. COPY_FACTS are legal beside it where they come late.
 # What else a fact must not contradict is in _refused.
@@ -57,8 +59,8 @@ class State(StrEnum):
 L, P, S, R, Q, X = State.LISTED, State.PULLED, State.SEALED, State.RELEASED, State.QUARANTINED, State.LOST
 TABLE: dict[State | None, dict[type[Fact], State]] = {
     None: {Listed: L},
-    L: {Pulled: P, Distrusted: L, Quarantined: Q, Lost: X, Obliged: L, Seen: L},
-    P: {Sealed: S, Distrusted: L, Quarantined: Q, Obliged: P, Seen: P},
+    L: {Pulled: P, Distrusted: L, Quarantined: Q, Lost: X, Obliged: L, Seen: L, Tagged: L, Excused: L},
+    P: {Sealed: S, Distrusted: L, Quarantined: Q, Obliged: P, Seen: P, Tagged: P, Excused: P},
     S: {
         Confirmed: S,
         LookedAgain: S,
@@ -69,6 +71,8 @@ TABLE: dict[State | None, dict[type[Fact], State]] = {
         Cleared: L,
         Obliged: S,
         Seen: S,
+        Tagged: S,
+        Excused: S,
         EraseIntended: S,
         Erased: S,
         EraseKept: S,
@@ -79,12 +83,14 @@ TABLE: dict[State | None, dict[type[Fact], State]] = {
         CopyBad: R,
         Obliged: R,
         Seen: R,
+        Tagged: R,
+        Excused: R,
         EraseIntended: R,
         Erased: R,
         EraseKept: R,
     },
-    Q: {Cleared: L, Quarantined: Q, Obliged: Q, Seen: Q},
-    X: {Cleared: L, Obliged: X, Seen: X},
+    Q: {Cleared: L, Quarantined: Q, Obliged: Q, Seen: Q, Tagged: Q, Excused: Q},
+    X: {Cleared: L, Obliged: X, Seen: X, Tagged: X, Excused: X},
 }
 
 
@@ -129,8 +135,8 @@ class Record:
     ``copies`` is the set of places where proven bytes are (``spool`` and sinks' names): the safety of the program in
     one field. ``digests``, once sealed, are contradicted by no later pull and by no sink. ``distrusts``
     counts pulls thrown away since the last clearance. ``releasing`` names a place whose copy is being dropped.
-    ``erasing`` is the ground on which the recorder's file is being erased, while the outcome is not known; ``hold``
-    says that a person keeps the original carrier, so that it may not go (no fact says so yet).
+    ``erasing`` is the ground on which the recorder's file is being erased, while the outcome is not known; ``label`` is
+    what people say it is, and ``excuse`` why it is late, where somebody who may has accepted that.
     """
 
     id: str
@@ -156,7 +162,6 @@ class Record:
     sealed_seq: int | None = None
     released_at: datetime | None = None
     releasing: str = ""
-    hold: bool = False
     erasing: str = ""
     erased_at: datetime | None = None
     distrusts: int = 0
@@ -164,6 +169,8 @@ class Record:
     quarantine_what: str = ""
     quarantine_hint: str = ""
     bad_places: tuple[str, ...] = ()
+    label: Label = NO_LABEL
+    excuse: str = ""
 
     @property
     def due(self) -> datetime | None:
@@ -258,6 +265,10 @@ def apply(record: Record | None, entry: Entry) -> Record:
             return replace(record, erasing="", erased_at=entry.at)
         case EraseKept():
             return replace(record, erasing="")
+        case Tagged():
+            return replace(record, label=fact.label)
+        case Excused():
+            return replace(record, excuse=fact.why)
         case Distrusted():
             return replace(record, distrusts=record.distrusts + 1, digests=_proven(record), edges=_proven_edges(record))
         case Quarantined():

@@ -87,9 +87,13 @@ def may_release(record: Record, place: str, now: datetime, keep: Keep) -> Permit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasing:
-    """When a recorder's file may go: ``after_s`` seconds after the last confirmation; ``None`` never."""
+    """When a recorder's file may go: ``after_s`` seconds after the last confirmation; ``None`` never.
+
+    ``held`` are the records that a hold keeps (:func:`bwcdock.core.desk.holds.keeping`).
+    """
 
     after_s: int | None = None
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ def why_kept(record: Record, now: datetime, erasing: Erasing) -> Kept | None:
     owed = record.obligation.sinks if record.obligation else ()
     if erasing.after_s is None:
         return Kept(reason="off", what="Erasing is not switched on in the settings.")
-    if record.hold:
+    if record.id in erasing.held:
         return Kept(reason="hold", what="It is held: the original carrier (原始载体) stays as it is.")
     if record.state not in {State.SEALED, State.RELEASED}:
         return Kept(reason="unproven", what=f"It is {record.state}: its bytes are not proven anywhere else.")

@@ -16,7 +16,7 @@ from bwcdock.core.rulepack import Archive, Away, Deadline, Extending, Keep, Peri
 
 __all__ = [
     "AT_RISK_RATIO", "EPOCH", "Basis", "Extension", "Reckoned", "RulePack", "Standing", "Verdict",
-    "archive_due", "met_when", "oblige", "reckon", "verdict",
+    "archive_due", "longer_kept", "met_when", "oblige", "reckon", "verdict",
 ]  # fmt: skip
 
 AT_RISK_RATIO = 0.25
@@ -118,6 +118,15 @@ def reckon(pack: RulePack, basis: Basis, calendar: Calendar) -> tuple[Reckoned, 
         extended = Reckoned(clause=rule.extension, basis=best.basis, basis_at=best.basis_at, counted=counted)
         best = max(best, extended, key=_due)
     return best, findings + _unpublished(best)
+
+
+def longer_kept(now: Obligation, promised: Obligation) -> Obligation:
+    """``now``, kept at least as long as was ``promised``: what a person says later never shortens it."""
+    if now.permanent or (not promised.permanent and (now.keep_until or EPOCH) >= (promised.keep_until or EPOCH)):
+        return now
+    return replace(
+        now, keep_article=promised.keep_article, keep_until=promised.keep_until, permanent=promised.permanent
+    )
 
 
 def archive_due(archive: Archive, moment: datetime, calendar: Calendar) -> Counted:

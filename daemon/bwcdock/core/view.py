@@ -128,13 +128,21 @@ class RecordView:
     seconds_left: int | None = None
     quote: str = ""
     regulation: str = ""
+    excuse: str = ""
+    tags: tuple[str, ...] = ()
+    case: str = ""
+    category: str = ""
+    parties: tuple[str, ...] = ()
+    place: str = ""
+    event: str = ""
+    sensitive: str = ""
 
 
 def judge(record: Record, now: datetime, at_risk_ratio: float) -> Verdict | None:
     """How this recording stands; ``None`` before the pack has spoken."""
     if record.obligation is None:
         return None
-    return verdict(record.obligation, record.met_at, now, at_risk_ratio)
+    return verdict(record.obligation, record.met_at, now, at_risk_ratio, record.excuse)
 
 
 def record_view(record: Record, findings: Sequence[Finding], now: datetime, at_risk_ratio: float) -> RecordView:
@@ -186,6 +194,14 @@ def record_view(record: Record, findings: Sequence[Finding], now: datetime, at_r
         ),
         findings=tuple(views),
         officer=record.item.officer,
+        excuse=record.excuse,
+        tags=tuple(sorted(record.label.tags)),
+        case=record.label.case,
+        category=record.label.category,
+        parties=record.label.parties,
+        place=record.label.place,
+        event=record.label.event,
+        sensitive=record.label.sensitive,
         kind=record.item.kind.value,
         markers=record.item.markers,
         duration_s=media.duration_ms / 1000 if media and media.duration_ms is not None else None,

@@ -5,15 +5,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bwcdock.core import desk
 from bwcdock.core import record as record_fold
 from bwcdock.core import session as session_fold
-from bwcdock.core.facts import RECORD_FACTS, SESSION_FACTS, Entry, Fact, Finding, Found, Settled
+from bwcdock.core.facts import SESSION_FACTS, Entry, Fact, Finding, Found, Settled
 from bwcdock.core.record import Record
 from bwcdock.core.session import Session
+from bwcdock.core.statements import Statement
+from bwcdock.core.vocabulary import RECORD_FACTS
 from bwcdock.ledger import codec
 from bwcdock.ledger.codec import to_ms
 
-TABLES = ("record", "session", "finding")
+TABLES = ("record", "session", "finding", "matter")
 """The cache tables; each has its own first column or columns as the key, and rows that sort."""
 
 
@@ -27,6 +30,7 @@ def _put(table: str, key: str, columns: str) -> str:
 _PUT_RECORD = _put("record", "id", "state recorder session path waits_for waits_since_ms due_ms met_ms doc")
 _PUT_SESSION = _put("session", "id", "state recorder port arrived_ms departed_ms doc")
 _PUT_FINDING = _put("finding", "subject_kind subject code", "severity seq at_ms doc")
+_PUT_MATTER = _put("matter", "kind id", "state device doc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +47,12 @@ class OpenFinding:
 def fold(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     """Carry the tables on by these entries, inside the caller's transaction.
 
-    Each record and session is read once and written once, however many of its facts come together. Raises
+    Each record, session and matter is read once and written once, however many of its facts come together. Raises
     :class:`~bwcdock.core.record.Illegal` for a fact its table forbids.
     """
     records: dict[str, Record | None] = {}
     sessions: dict[str, Session | None] = {}
+    matters: dict[tuple[str, str], desk.Matter | None] = {}
     for entry in entries:
         fact = entry.fact
         if isinstance(fact, RECORD_FACTS):
@@ -58,6 +63,11 @@ def fold(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
             if fact.session not in sessions:
                 sessions[fact.session] = get_session(db, fact.session)
             sessions[fact.session] = session_fold.apply(sessions[fact.session], entry)
+        elif isinstance(fact, Statement):
+            key = (fact.kind, fact.matter)
+            if key not in matters:
+                matters[key] = get_matter(db, *key)
+            matters[key] = desk.apply(matters[key], entry)
         elif isinstance(fact, Found):
             _found(db, entry, fact)
         elif isinstance(fact, Settled):
@@ -66,6 +76,7 @@ def fold(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
             )
     db.executemany(_PUT_RECORD, [_record_row(r) for r in records.values() if r])
     db.executemany(_PUT_SESSION, [_session_row(s) for s in sessions.values() if s])
+    db.executemany(_PUT_MATTER, [_matter_row(kind, m) for (kind, _), m in matters.items() if m])
 
 
 def get_record(db: sqlite3.Connection, record_id: str) -> Record | None:
@@ -80,6 +91,12 @@ def get_session(db: sqlite3.Connection, session_id: str) -> Session | None:
     return codec.load(Session, row[0]) if row else None
 
 
+def get_matter(db: sqlite3.Connection, kind: str, matter_id: str) -> desk.Matter | None:
+    """The matter, or ``None`` if no statement ever named it."""
+    row = db.execute("SELECT doc FROM matter WHERE (kind, id) = (?, ?)", (kind, matter_id)).fetchone()
+    return codec.load(desk.KINDS[kind].shape, row[0]) if row else None
+
+
 def _record_row(r: Record) -> tuple[object, ...]:
     waits = (r.waits_for, to_ms(r.waits_since))
     return (r.id, r.state, r.recorder, r.session, r.item.path, *waits, _ms(r.due), _ms(r.met_at), codec.dump(r))
@@ -87,6 +104,10 @@ def _record_row(r: Record) -> tuple[object, ...]:
 
 def _session_row(s: Session) -> tuple[object, ...]:
     return (s.id, s.state, s.recorder, s.sighting.port, to_ms(s.arrived_at), _ms(s.departed_at), codec.dump(s))
+
+
+def _matter_row(kind: str, matter: desk.Matter) -> tuple[object, ...]:
+    return (kind, matter.id, matter.state, getattr(matter, "device", ""), codec.dump(matter))
 
 
 def _found(db: sqlite3.Connection, entry: Entry, fact: Found) -> None:

@@ -3,7 +3,7 @@
 A leaf is RFC 8785 canonical JSON::
 
     {"v":1, "seq", "t", "boot", "mono", "origin", "actor":{"name","role"}, "ev",
-     "subject":{"record","session","recorder"}, "data":{the fact's own fields}}
+     "subject":{"record","session","recorder","matter"}, "data":{the fact's own fields}}
 
 ``t`` is UTC in ms, ``boot`` the kernel's boot id, ``mono`` ms since that boot, so that a wall clock set back between
 two leaves is visible. Empty subjects are left out. Moments are ms since 1970 UTC, sets are sorted, and there are no
@@ -23,7 +23,8 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 
 import rfc8785
 
-from bwcdock.core.facts import ALL_FACTS, Actor, Entry, Fact, Inventoried
+from bwcdock.core.facts import Actor, Entry, Fact, Inventoried
+from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.errors import BwcdockError, LedgerBroken
 
 MAX_LEAF = 60 * 1024
@@ -39,7 +40,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 T = TypeVar("T")
 _KINDS: dict[str, type[Fact]] = {kind.ev: kind for kind in ALL_FACTS}
-_SUBJECT = ("record", "session", "recorder")
+_SUBJECT = ("record", "session", "recorder", "matter")
 _KEYS = {"v", "seq", "t", "boot", "mono", "origin", "actor", "ev", "subject", "data"}
 
 
@@ -76,7 +77,7 @@ def encode(entry: Entry, *, boot: str, mono: int, origin: str) -> bytes:
         if type(fact) is not _KINDS.get(fact.ev):
             raise ValueError("not in the vocabulary")
         data = _rule(type(fact)).out(fact)
-        subject = {name: value for name in _SUBJECT if (value := data.pop(name))}
+        subject = {name: value for name in _SUBJECT if (value := data.pop(name, ""))}
         leaf = rfc8785.dumps(
             {
                 "v": VERSION,

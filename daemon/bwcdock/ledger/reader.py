@@ -6,8 +6,9 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from bwcdock.core import desk
 from bwcdock.core.facts import Entry, Finding, Founded
 from bwcdock.core.record import Record
 from bwcdock.core.session import Session
@@ -34,6 +35,8 @@ SELECT id FROM record INDEXED BY record_sinkless
     WHERE instr(doc, '"sinks":[]') > 0 AND state IN ('sealed', 'released')
 """
 """Every record for which ``Record.finished`` is false, each part by an index: what is finished costs nothing."""
+
+M = TypeVar("M", bound=desk.Matter)
 
 PAGE = 1000
 """Leaves fetched at a time: no read stays open while somebody else writes, whoever takes his time over the entries."""
@@ -165,6 +168,19 @@ class Reader:
         """The records whose obligation is not met, earliest due first."""
         return self._records(" WHERE due_ms IS NOT NULL AND met_ms IS NULL ORDER BY due_ms LIMIT ?", limit)
 
+    def late(self, now: datetime, limit: int = -1) -> list[Record]:
+        """The records that were not offloaded when they were due, earliest due first; by now they may be."""
+        at = to_ms(now)
+        return self._records(" WHERE due_ms <= min(?, coalesce(met_ms, ?)) ORDER BY due_ms LIMIT ?", at, at, limit)
+
+    def kept_until(self, now: datetime) -> list[Record]:
+        """The records whose keeping has an end that has passed, oldest first."""
+        return self._records(" WHERE json_extract(doc, '$.obligation.keep_until') <= ? ORDER BY rowid", to_ms(now))
+
+    def beginning(self, prefix: str) -> list[Record]:
+        """The first two records whose id begins so; ids are hex, so ``g`` comes after all of them."""
+        return self._records(" WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", prefix, f"{prefix}g")
+
     def unfinished(self) -> set[str]:
         """The ids of all records of which something is owed still; the others are not even counted."""
         return {row[0] for row in self._rows(_UNFINISHED)}
@@ -181,6 +197,22 @@ class Reader:
         """Sessions (of this recorder), newest first."""
         where, values = _where(recorder=recorder)
         return self._sessions(f"{where} ORDER BY arrived_ms DESC, rowid DESC LIMIT ?", *values, limit)
+
+    def matter(self, shape: type[M], matter_id: str) -> M | None:
+        """What people said about this person, device, trip … (``shape`` says which); ``None`` where nobody did."""
+        rows = self._rows("SELECT doc FROM matter WHERE (kind, id) = (?, ?)", desk.SHAPES[shape], matter_id)
+        return codec.load(shape, rows[0][0]) if rows else None
+
+    def matters(self, shape: type[M], state: str = "", *, device: str = "") -> list[M]:
+        """All matters of this shape (in this state, of this recorder), by id."""
+        where, values = _where(kind=desk.SHAPES[shape], state=state, device=device)
+        sql = f"SELECT doc FROM matter{where} ORDER BY id"  # noqa: S608 - columns are constants
+        return [codec.load(shape, doc) for (doc,) in self._rows(sql, *values)]
+
+    def labelled(self, **named: str) -> list[Record]:
+        """The records whose label has these words in these fields (``case``, ``place``, ``event``), oldest first."""
+        where = " AND ".join(f"json_extract(doc, '$.label.{field}') = ?" for field in named)
+        return self._records(f" WHERE {where} ORDER BY rowid", *named.values())
 
     def finding(self, kind: str, subject: str, code: str) -> Finding | None:
         """The finding with this code that holds about this subject; ``None`` where none does."""

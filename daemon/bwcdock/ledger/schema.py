@@ -21,9 +21,9 @@ APPLICATION_ID = 0x62776364
 
 SCHEMA_VERSION = 1
 
-FOLD_VERSION = 2
-"""Raise it with every change of what the same leaves are folded into: the rules in core/record.py and core/session.py,
-the tables of the cache, the form of their documents. The next start then folds all leaves again."""
+FOLD_VERSION = 3
+"""Raise it with every change of what the same leaves are folded into: the rules in core/record.py, core/session.py and
+core/desk, the tables of the cache, the form of their documents. The next start then folds all leaves again."""
 
 FOUNDED = "founded"
 """The mark beside the directory of an installed station's ledger: once there was one."""
@@ -98,10 +98,20 @@ CREATE TABLE finding (
     PRIMARY KEY (subject_kind, subject, code)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX finding_seq ON finding (seq);
+CREATE TABLE matter (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    device TEXT NOT NULL,
+    doc TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX matter_state ON matter (kind, state);
+CREATE INDEX matter_device ON matter (kind, device) WHERE device <> '';
 CREATE TABLE fold (version INTEGER NOT NULL) STRICT;
 """
 
-CACHE_TABLES = ("record", "session", "finding", "fold")
+CACHE_TABLES = ("record", "session", "finding", "matter", "fold")
 """All that can be thrown away; ``fold`` says by which version of the fold the others were made."""
 
 # A head has no time of its own: its time is that of its last leaf, which the root proves.

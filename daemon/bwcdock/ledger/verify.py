@@ -244,7 +244,7 @@ def _folded(scratch: sqlite3.Connection, entries: list[Entry]) -> Iterator[Disag
 
 def _table(ours: sqlite3.Connection, theirs: sqlite3.Connection, table: str) -> Iterator[Disagreement]:
     """The cached rows of ``theirs`` against the fold, both walked in the order of their keys."""
-    width = 3 if table == "finding" else 1
+    width = {"finding": 3, "matter": 2}.get(table, 1)
     order = ", ".join(str(column + 1) for column in range(width))
     sql = f"SELECT * FROM {table} ORDER BY {order}"  # noqa: S608 - constants
     left, right = ours.execute(sql), theirs.execute(sql)

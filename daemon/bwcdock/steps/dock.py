@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 
 from bwcdock.core import checks, completeness
 from bwcdock.core.clocks import correct
+from bwcdock.core.desk import attribution
+from bwcdock.core.desk.devices import Device
+from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import (
     SPOOL,
     Checked,
@@ -42,7 +45,7 @@ from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.book import once_each
 from bwcdock.steps.bounds import bounded, credible, plausible
-from bwcdock.steps.law import obligation_of
+from bwcdock.steps.law import obligation_of, stated
 from bwcdock.steps.pull import edges
 
 EARLIER = 20
@@ -165,12 +168,14 @@ class _Listing:
         self._session = session
         self._serial = identity.serial
         self._basis = identity.basis
+        self._user = identity.user
         self._condition = condition
         one_card = _one_card(identity, earlier, bench.clock.now())
         self._last_docked = next((s.listed_at for s in earlier if s.listed_at), None) if one_card else None
         self._same_card = one_card and identity.basis in ONE_CARD
         self._not_before = self._last_docked if self._same_card else None
         self._recorder = recorder
+        self._told = bench.book.ask(lambda ledger: stated(ledger, identity.serial))
         self._buffers = buffers
         self._doubts: list[Finding] = []
         self._changed: list[Finding] = []
@@ -206,7 +211,17 @@ class _Listing:
         for start in range(0, len(sealed), BATCH):
             self._write([(self._compared(item), item) for item in sealed[start : start + BATCH]])
         book.decide(lambda ledger, _at: self._gone(ledger, [r.id for r in reversed(known) if r.state is State.LISTED]))
-        book.record(self._inventory(findings))
+        book.record(self._inventory((*findings, *self._attributed(items))))
+
+    def _attributed(self, items: Sequence[Item]) -> tuple[Finding, ...]:
+        """What does not fit between this recorder and the register of issue (无擅自借用)."""
+        users = (self._user, *(item.officer for item in items))
+
+        def judge(ledger: Ledger) -> tuple[Finding, ...]:
+            device, people = ledger.matter(Device, self._serial), ledger.matters(Person)
+            return attribution.judge(self._serial, users, device, people, self._bench.pack)
+
+        return self._bench.book.ask(judge)
 
     def _sealed(self, rids: Sequence[str]) -> set[str]:
         return self._bench.book.ask(lambda ledger: {rid for rid in rids if _is_sealed(ledger.record(rid))})
@@ -277,7 +292,9 @@ class _Listing:
     def _listed(self, subject: dict[str, str], item: Item, at: datetime) -> list[Fact]:
         drift = self._condition.drift
         corrected = correct(item, drift, None)
-        obligation, doubts = obligation_of(self._bench, corrected, at, not_before=self._not_before)
+        obligation, doubts = obligation_of(
+            self._bench, self._serial, corrected, at, not_before=self._not_before, told=self._told
+        )
         self._doubts.extend(doubts)
         return [
             Listed(**subject, item=item, corrected=corrected, drift=drift, not_before=self._not_before),

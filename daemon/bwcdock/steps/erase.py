@@ -48,6 +48,7 @@ from bwcdock.manifest import sign
 from bwcdock.ports import Recorder
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.held import held
 from bwcdock.steps.pull import edges
 
 log = structlog.get_logger()
@@ -69,10 +70,11 @@ class Looked:
     strangers: int
 
 
-def terms(bench: Bench) -> Erasing:
-    """When files may go, from the settings."""
+def terms(bench: Bench, records: Sequence[Record]) -> Erasing:
+    """When these records' files may go, from the settings and the holds that stand."""
     chosen = bench.settings.erase
-    return Erasing(after_s=chosen.after_days * DAY_S if chosen.enabled else None)
+    kept = bench.book.ask(lambda ledger: held(ledger, records))
+    return Erasing(after_s=chosen.after_days * DAY_S if chosen.enabled else None, held=kept)
 
 
 # --- look -------------------------------------------------------------------------------------------------------------
@@ -255,9 +257,10 @@ class _Job:
     # --- one request --------------------------------------------------------------------------------------------------
 
     def _targets(self, ids: Iterable[str], because: str) -> list[Target]:
-        now, erasing = self._bench.clock.now(), terms(self._bench)
+        records = _records(self._bench, ids)
+        now, erasing = self._bench.clock.now(), terms(self._bench, records)
         targets = []
-        for record in _records(self._bench, ids):
+        for record in records:
             permit = may_erase(record, now, erasing)
             if permit is not None and record.digests is not None:
                 try:

@@ -12,7 +12,7 @@ from bwcdock.errors import Untrue
 from bwcdock.media import look
 from bwcdock.reading import Whole
 from bwcdock.steps.bench import Bench
-from bwcdock.steps.law import obligation_again
+from bwcdock.steps.law import obligation_again, stated
 
 
 def seal(bench: Bench, record: Record) -> tuple[Fact, ...]:
@@ -36,7 +36,8 @@ def seal(bench: Bench, record: Record) -> tuple[Fact, ...]:
         media=media,
         corrected=corrected,
     )
-    obligation, findings = obligation_again(bench, record, corrected)
+    told = bench.book.ask(lambda ledger: stated(ledger, record.recorder))
+    obligation, findings = obligation_again(bench, record, corrected, told)
     return (
         sealed,
         *(Settled(code=code, how="it sealed again") for code in ("spool.broken", "spool.no_room")),

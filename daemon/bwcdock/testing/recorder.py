@@ -60,8 +60,8 @@ class FakeRecorder:
     """A recorder called ``serial``, not docked until :meth:`plug`.
 
     ``files`` is what is on it, by path as listed (escaped text). ``reads`` are all reads answered so far, over all
-    dockings. ``most`` bounds what one read gives, so that a short file takes several. ``battery``, ``room`` (bytes
-    free), ``drift``, ``dirty`` and ``notes`` are its condition.
+    dockings. ``most`` bounds what one read gives, so that a short file takes several. ``user`` is whom it says
+    it belongs to; ``battery``, ``room`` (bytes free), ``drift``, ``dirty`` and ``notes`` are its condition.
     """
 
     def __init__(self, serial: str, *, most: int = 1 << 20) -> None:
@@ -72,6 +72,7 @@ class FakeRecorder:
         self.port = ""
         self.docked_as: Sighting | None = None
         """What the station was shown at the last docking; it stays when the recorder is taken out."""
+        self.user = ""
         self.battery: int | None = 80
         self.room: int | None = 64 << 30
         self.drift: Drift | None = None
@@ -235,7 +236,7 @@ class OpenedRecorder:
     def identity(self) -> Identity:
         """Its serial."""
         self._begin("identity")
-        return Identity(serial=self._of.serial, basis="protocol", vendor="fake", model="F1")
+        return Identity(serial=self._of.serial, basis="protocol", vendor="fake", model="F1", user=self._of.user)
 
     def condition(self, now: datetime) -> Condition:  # noqa: ARG002  (a fake states its drift, it measures none)
         """The condition as it is set."""

@@ -1,0 +1,23 @@
+"""Which recordings a hold keeps, asked of the ledger."""
+
+from collections.abc import Iterable
+
+from bwcdock.core.desk import attribution
+from bwcdock.core.desk.devices import Device
+from bwcdock.core.desk.holds import Hold, keeping
+from bwcdock.core.desk.people import Person
+from bwcdock.core.record import Record
+from bwcdock.ledger import Reader
+
+
+def held(ledger: Reader, records: Iterable[Record]) -> frozenset[str]:
+    """The ids of those of ``records`` that may neither be erased nor expire."""
+    holds = ledger.matters(Hold, "placed")
+    if not holds:
+        return frozenset()
+    devices, people = {device.id: device for device in ledger.matters(Device)}, ledger.matters(Person)
+    return frozenset(
+        record.id
+        for record in records
+        if keeping(record, attribution.officers_of(record, devices, people), holds) is not None
+    )
