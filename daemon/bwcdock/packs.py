@@ -1,12 +1,13 @@
 """Loads rule packs, and a bureau's own settings over them, from files."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 
-from bwcdock import tomlfile
+from bwcdock import resources, tomlfile
+from bwcdock.core.coverage import Means
 from bwcdock.core.local import Local
 from bwcdock.core.rulepack import RulePack
 from bwcdock.errors import Misused
@@ -70,3 +71,8 @@ def is_local(path: Path) -> bool:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):  # what is wrong with it is said by who reads it
         return False
     return bool(keys) and keys <= {each.name for each in fields(Local)}
+
+
+def means() -> Mapping[str, Means]:
+    """How the program meets what a regulation asks for, by part of a pack and id of a duty; as shipped."""
+    return tomlfile.read(resources.config_dir() / "coverage.toml", dict[str, Means], "load the coverage")

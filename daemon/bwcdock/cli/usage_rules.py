@@ -9,11 +9,11 @@ TIME = "ISO 8601, such as 2026-06-12T18:30; without an offset it is Asia/Shangha
 
 
 def rules(commands: Commands) -> None:
-    """`bwcdock rules` and all in it; none of it needs a station."""
+    """`bwcdock rules` and all in it; only its coverage needs a station."""
     made = commands.add_parser(
         "rules",
         help="the rule packs: look at them, check one, ask when something is due",
-        description="The regulations as data. None of these commands needs a station.",
+        description="The regulations as data. Only coverage needs a station.",
     )
     inner = made.add_subparsers(required=True, metavar="COMMAND", title="commands")
     command(
@@ -46,6 +46,16 @@ def rules(commands: Commands) -> None:
         "--pack", metavar="PACK", help="for a local.toml: also name each setting that is looser than this pack"
     )
     _due(inner)
+    json_option(
+        command(
+            inner,
+            "coverage",
+            "how each article of the station's pack is met (依据)",
+            "Every article of the station's pack: how the program meets it, by which setting, with the newest entry of "
+            "the ledger that shows it, or that people must do it.",
+            "coverage.show",
+        )
+    )
 
 
 def _pack(made: argparse.ArgumentParser) -> None:
