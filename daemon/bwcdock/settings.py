@@ -272,6 +272,7 @@ class Law(Table):
     """What this bureau adds to its rule pack."""
 
     at_risk_ratio: Ratio = 0.25
+    spot_check_percent: Percent = 5
     offload_met_by: Literal["confirmed"] | None = None
     local_rules: StationPath | None = None
 

@@ -5,9 +5,13 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 
-from bwcdock import app, logs, slots, systemd
+from bwcdock import app, desk, logs, slots, systemd
 from bwcdock.cli.common import WELL, settings_of
+from bwcdock.core.facts import Actor
+from bwcdock.desk.acts import Act
+from bwcdock.desk.line import Line
 from bwcdock.detect.bus import Policy
 from bwcdock.detect.folders import DropFolder, FolderWatch
 from bwcdock.detect.joined import Joinable, Joined
@@ -41,14 +45,28 @@ async def _until_told(bench: Bench, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    line = Line(settings.paths.run, _doing(bench, station))
     watch.start()
     try:
+        await line.start()
         await station.run()
     finally:
+        await line.close()
         watch.close()
         attending.cancel()
         await asyncio.wait({attending})
         tell.close()
+
+
+def _doing(bench: Bench, station: Station) -> Callable[[Act, Actor], Awaitable[desk.Done]]:
+    """Acts of people, one after the other beside the station's work; what they change the station then knows."""
+
+    async def doing(act: Act, actor: Actor) -> desk.Done:
+        done = await station.ask(desk.do, bench, act, actor)
+        await station.know(done.judged_again)
+        return done
+
+    return doing
 
 
 def _watches(settings: Settings, clock: Clock) -> list[Joinable]:

@@ -2,8 +2,9 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bwcdock import __version__
 from bwcdock.cli import plain, usage_rules
@@ -18,7 +19,18 @@ STATUSES = "Exit status: 0 well; 1 disagrees or failed; 2 wrong usage or configu
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one sentence what is wrong with what was typed, and where help is."""
+    """Says in one sentence what is wrong with what was typed, and where help is.
+
+    ``fill`` adds what is in it, once somebody asks for it.
+    """
+
+    fill: Callable[["_Parser"], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {plain(message)}. See `{self.prog} --help`.\n")
@@ -56,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         _uninstall,
         _found,
         _doctor,
+        _desk,
         usage_rules.rules,
     ):
         add(commands)
@@ -70,6 +83,26 @@ def _seconds(text: str) -> float:
 
 
 _seconds.__name__ = "number of seconds"  # argparse says "invalid … value"
+
+
+# --- desk -------------------------------------------------------------------------------------------------------------
+
+
+def _desk(commands: Commands) -> None:
+    desk = commands.add_parser(
+        "desk",
+        help="what people state and do",
+        description="The desk: registers, trips, explanations, tags, holds, cases, access, spot checks. Every act is "
+        "an entry of the ledger with who did it, in which role, and when.",
+    )
+    desk.fill = _desk_acts
+
+
+def _desk_acts(desk: "_Parser") -> None:
+    """Its acts are made from their models, which take a while to import: only for whoever asks for the desk."""
+    from bwcdock.cli.usage_desk import fill
+
+    fill(desk)
 
 
 # --- make -------------------------------------------------------------------------------------------------------------

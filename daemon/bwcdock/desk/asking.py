@@ -1,0 +1,236 @@
+"""What people ask the desk: who owes what, what waits for whom, what is missing; computed, never stored."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bwcdock.core.calendar import Calendar
+from bwcdock.core.desk import attribution, cases, equipment, expiring, owing
+from bwcdock.core.desk.access import Access
+from bwcdock.core.desk.cases import Case
+from bwcdock.core.desk.devices import Device
+from bwcdock.core.desk.explaining import Explanation, signers
+from bwcdock.core.desk.holds import Hold
+from bwcdock.core.desk.people import Person, Team
+from bwcdock.core.desk.times import Trip
+from bwcdock.core.facts import Finding
+from bwcdock.core.record import Record
+from bwcdock.core.rulepack import RulePack
+from bwcdock.core.rules import Standing
+from bwcdock.core.view import judge
+from bwcdock.ledger import Reader
+from bwcdock.steps.law import stated
+
+BROKEN = ("sequence.", "activity.", "gap.", "media.truncated")
+"""How the codes of findings begin that tell of a break in a recording."""
+
+GUIDANCE = "guidance-only"
+"""The tag of footage that led to nothing (仅实施引导、劝导、纠正) and so to no case."""
+
+MOST = 500
+"""Lines of one list: what a person can work through; the count is always whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """The pack and the calendar that everything is judged by, and when a deadline is at risk."""
+
+    pack: RulePack
+    calendar: Calendar
+    at_risk_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Something a person has to do: ``who`` are the role ids, ``act`` the word of the act that does it.
+
+    ``fill`` are the options of that act that the evidence already answers, as pairs.
+    """
+
+    what: str
+    subject: str
+    who: tuple[str, ...]
+    act: str
+    fill: tuple[tuple[str, str], ...]
+    article: str = ""
+    due: datetime | None = None
+
+
+def may_owe(ledger: Reader, law: Law, now: datetime) -> tuple[owing.MayOwe, ...]:
+    """Issued recorders that no dock has emptied since, earliest due first."""
+    devices = [device for device in ledger.matters(Device) if device.holder]
+    docked = {device.id: seen for device in devices if (seen := _last_listed(ledger, device.id))}
+    return owing.may_owe(devices, docked, stated(ledger), law.pack, law.calendar, now, law.at_risk_ratio)
+
+
+def _last_listed(ledger: Reader, serial: str) -> datetime | None:
+    return next((s.listed_at for s in ledger.sessions(recorder=serial, limit=20) if s.listed_at), None)
+
+
+def ratios(ledger: Reader, law: Law) -> tuple[equipment.Ratio, ...]:
+    """The recorders of each team against what the pack asks for."""
+    return equipment.ratios(law.pack.equipment, ledger.matters(Team), ledger.matters(Device))
+
+
+def archive(ledger: Reader, law: Law) -> tuple[tuple[Case, cases.ArchiveDue], ...]:
+    """The cases whose archive clock runs, earliest due first."""
+    running = [(case, due) for case in ledger.matters(Case) if (due := cases.due(case, law.pack, law.calendar))]
+    return tuple(sorted(running, key=lambda pair: pair[1].counted.due))
+
+
+def unbound(ledger: Reader) -> list[Record]:
+    """Recordings that belong to no case and that nobody marked as unrelated or as mere guidance."""
+    loose = ledger.labelled(case="")
+    return [r for r in loose if not r.label.unrelated and GUIDANCE not in r.label.tags]
+
+
+def may_end(ledger: Reader, now: datetime) -> tuple[tuple[Record, str], ...]:
+    """Every recording whose keep-until has passed, with what still keeps it (empty: nothing does)."""
+    holds, requests = ledger.matters(Hold, "placed"), ledger.matters(Access)
+    devices, people = {d.id: d for d in ledger.matters(Device)}, ledger.matters(Person)
+    past = ledger.kept_until(now)
+    return tuple(
+        (r, expiring.why_kept(r, attribution.officers_of(r, devices, people), now, holds, requests)) for r in past
+    )
+
+
+def waiting(ledger: Reader, law: Law, now: datetime) -> tuple[Waiting, ...]:
+    """Everything that waits for a person, most urgent first."""
+    found = [
+        *_late(ledger, law, now),
+        *_broken(ledger, law),
+        *_to_sign(ledger, law),
+        *_to_approve(ledger),
+        *_trips(ledger, law, now),
+        *_faults(ledger),
+        *_cases(ledger, law),
+    ]
+    far = datetime.max.replace(tzinfo=now.tzinfo)
+    return tuple(sorted(found, key=lambda each: each.due or far))
+
+
+def _explained(ledger: Reader, *kinds: str) -> set[str]:
+    return {
+        record
+        for explanation in ledger.matters(Explanation)
+        if explanation.what in kinds and explanation.state != "refused"
+        for record in explanation.records
+    }
+
+
+def _late(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
+    """Recordings that are or were late, and nobody has explained why."""
+    explained = _explained(ledger, "late", "device_fault")
+    people = ledger.matters(Person)
+    devices = {device.id: device for device in ledger.matters(Device)}
+    for record in ledger.late(now, MOST):
+        stands = judge(record, now, law.at_risk_ratio)
+        if record.id in explained or stands is None or stands.kind not in {Standing.LATE, Standing.OVERDUE}:
+            continue
+        officers = sorted(attribution.officers_of(record, devices, people))
+        fill = (("what", "late"), ("records", record.id), *(("person", name) for name in officers[:1]))
+        yield Waiting(
+            what="逾期未说明" if stands.kind is Standing.LATE else "逾期未移交",
+            subject=f"{record.recorder} {record.item.path}",
+            who=("officer",),
+            act="explain",
+            fill=fill,
+            article=stands.article,
+            due=stands.due,
+        )
+
+
+def _broken(ledger: Reader, law: Law) -> Iterable[Waiting]:
+    """Breaks in recordings that ask for the written explanation of the pack, with the reason the evidence suggests."""
+    rule = law.pack.interruption
+    if rule is None or not rule.written:
+        return
+    explained = _explained(ledger, "interruption", "device_fault")
+    for told in ledger.findings():
+        if not told.finding.code.startswith(BROKEN) or told.subject_kind == "station":
+            continue
+        record = ledger.record(told.subject) if told.subject_kind == "record" else None
+        if record is not None and record.id in explained:
+            continue
+        reason = _suggested(ledger, record, told.finding, [term.id for term in rule.reasons])
+        fill = [("what", "interruption"), *((("records", record.id),) if record else ()), *reason]
+        yield Waiting(
+            what="中断未说明",
+            subject=f"{told.subject_kind} {told.subject}",
+            who=("officer",),
+            act="explain",
+            fill=tuple(fill),
+            article=rule.article,
+            due=told.since,
+        )
+
+
+def _suggested(
+    ledger: Reader, record: Record | None, finding: Finding, known: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """The pack's reason that the recorder's condition at the docking speaks for."""
+    session = ledger.session(record.session) if record and record.session else None
+    codes = {each.code for each in session.findings} if session else set()
+    for code, reason in (("battery.low", "battery-low"), ("storage.low", "storage-full")):
+        if code in codes and reason in known:
+            return (("reason", reason),)
+    return (("reason", "device-fault"),) if finding.code == "media.truncated" and "device-fault" in known else ()
+
+
+def _to_sign(ledger: Reader, law: Law) -> Iterable[Waiting]:
+    for explanation in ledger.matters(Explanation, "given"):
+        yield Waiting(
+            what="说明待签批",
+            subject=explanation.id,
+            who=signers(law.pack, explanation.what),
+            act="judge-explanation",
+            fill=(("explanation", explanation.id),),
+            due=explanation.since,
+        )
+
+
+def _to_approve(ledger: Reader) -> Iterable[Waiting]:
+    for access in ledger.matters(Access, "requested"):
+        yield Waiting(
+            what="调阅申请待审批",
+            subject=access.id,
+            who=(access.next_role,),
+            act="approve",
+            fill=(("request", access.id),),
+            article=access.article,
+            due=access.since,
+        )
+
+
+def _trips(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
+    """Trips that should be over: until the return is entered the away case cannot be judged."""
+    away = law.pack.deadline.away
+    for trip in ledger.matters(Trip, "out"):
+        docked = _last_listed(ledger, trip.device)
+        if (trip.expected_back and trip.expected_back <= now) or (docked and docked > trip.out):
+            yield Waiting(
+                what="外出未登记返回",
+                subject=trip.id,
+                who=("officer",),
+                act="end-trip",
+                fill=(("trip", trip.id),),
+                article=away.article if away else "",
+                due=trip.expected_back,
+            )
+
+
+def _faults(ledger: Reader) -> Iterable[Waiting]:
+    for device in ledger.matters(Device):
+        for since, _ in device.faults[:1]:
+            yield Waiting(
+                what="设备故障待处理", subject=device.id, who=("administrator", "keeper"), act="service",
+                fill=(("device", device.id),), due=since,
+            )  # fmt: skip
+
+
+def _cases(ledger: Reader, law: Law) -> Iterable[Waiting]:
+    for case, due in archive(ledger, law):
+        yield Waiting(
+            what="案卷待归档", subject=case.id, who=("officer",), act="archive-case", fill=(("case", case.id),),
+            article=due.archive.article, due=due.counted.due,
+        )  # fmt: skip

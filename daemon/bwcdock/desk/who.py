@@ -1,0 +1,69 @@
+"""Who may do which act: the one judge of roles at the desk."""
+
+from bwcdock.core.desk.explaining import Explanation, signers
+from bwcdock.core.desk.people import CUSTODIANS, Person
+from bwcdock.core.rulepack import RulePack
+from bwcdock.desk import acts
+from bwcdock.desk.room import Room, refused
+
+
+def must_be_allowed(act: acts.Act, room: Room) -> None:
+    """Refuse the act unless the actor stands in the register, works here in this role, and the role may do it."""
+    actor, pack = room.actor, room.bench.pack
+    if isinstance(act, acts.EnterPerson) and not room.ledger.matters(Person):
+        first = custodians(pack)[0]
+        if act.person != actor.name or actor.role != first or first not in act.roles:
+            raise refused(
+                "Nobody is in the register yet.",
+                f"The first person enters himself, in the role {first} and with it among his roles.",
+            )
+        return
+    room.term("role", actor.role, pack.roles)
+    person = room.person(actor.name)
+    if not person.may_act_as(actor.role):
+        has = ", ".join(person.roles) or "none"
+        raise refused(f"{person.name} ({person.id}) is not {_label(pack, actor.role)}.", f"His roles are: {has}.")
+    may = _roles(act, room)
+    if may is not None and actor.role not in may:
+        names = "、".join(_label(pack, role) for role in may) or "nobody"
+        raise refused(f"{_label(pack, actor.role)} may not do this ({act.word}); {names} may.")
+
+
+def _roles(act: acts.Act, room: Room) -> tuple[str, ...] | None:
+    """The role ids that may do it; ``None`` where everybody in the register may."""
+    pack = room.bench.pack
+    match act.by:
+        case "anyone":
+            return None
+        case "custodian":
+            return custodians(pack)
+        case "administrator":
+            return custodians(pack)[:1]
+        case "extender":
+            if pack.deadline.extension is None:
+                raise refused(f"{pack.name} {pack.deadline.article} knows no extension (延期).")
+            return pack.deadline.extension.by
+        case "signer":
+            assert isinstance(act, acts.JudgeExplanation)
+            return signers(pack, room.matter(Explanation, act.explanation).what)
+        case "approver":
+            return None  # the chain of the request says who is next, and is asked where it is carried on
+        case "supervisor":
+            return pack.spot_check.by if pack.spot_check and pack.spot_check.by else leaders(pack) + custodians(pack)
+        case "leader":
+            return leaders(pack)
+
+
+def custodians(pack: RulePack) -> tuple[str, ...]:
+    """The roles of the pack that keep footage and devices; the first is whoever the regulation lets handle footage."""
+    declared = {term.id for term in pack.roles}
+    return tuple(role for role in CUSTODIANS if role in declared)
+
+
+def leaders(pack: RulePack) -> tuple[str, ...]:
+    """Every role that the pack lets approve something."""
+    return tuple(dict.fromkeys(role for approval in pack.approvals for role in approval.chain))
+
+
+def _label(pack: RulePack, role: str) -> str:
+    return next((f"{term.label} ({term.id})" for term in pack.roles if term.id == role), role)

@@ -1,0 +1,115 @@
+"""`bwcdock desk`: beside a daemon at work, or without one; in the register's words, with clear refusals."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from bwcdock.desk.line import NAME
+from cli_world import daemon, files, folder, run, station, until, well
+
+ADMIN = ("--as", "001", "--role", "administrator")
+OFFICER = ("--as", "002", "--role", "officer")
+CHECKED = [word for check in ("works", "battery", "storage", "clock") for word in ("--checked", check)]
+
+
+def people(dock: Path) -> None:
+    first = ("--person", "001", "--name", "王管理", "--roles", "administrator")
+    well("-C", dock, "desk", "enter-person", *ADMIN, *first)
+    well("-C", dock, "desk", "enter-person", *ADMIN, "--person", "002", "--name", "李警官", "--roles", "officer")
+    well("-C", dock, "desk", "register-device", *ADMIN, "--device", "card", "--model", "F1")
+
+
+def records(dock: Path) -> list[dict]:
+    return json.loads(well("-C", dock, "records", "--json"))
+
+
+@pytest.mark.parametrize("at_work", [False, True], ids=["alone", "beside the daemon"])
+def test_the_same_words_do_the_same_with_and_without_a_daemon(tmp_path, at_work):
+    dock = station(tmp_path / "dock")
+    well("-C", dock, "ingest", folder(tmp_path / "card", files(1)))
+
+    def work() -> None:
+        people(dock)
+        issued = json.loads(
+            well("-C", dock, "desk", "issue", *ADMIN, "--device", "card", "--to", "002", *CHECKED, "--json")
+        )
+        assert (issued["kind"], issued["matter"]) == ("device", "card")
+        refused = run("-C", dock, "desk", "issue", *ADMIN, "--device", "card", "--to", "002", *CHECKED)
+        assert (refused.status, refused.out) == (2, "")
+        assert refused.err.startswith("bwcdock: desk: card is issued to 002 since ")
+        record = records(dock)[0]
+        tagged = well("-C", dock, "desk", "tag", *OFFICER, "--records", record["id"][:12], "--tags", "dispute")
+        assert "entered: record" in tagged
+        (now,) = [each for each in records(dock) if each["id"] == record["id"]]
+        assert (now["permanent"], now["tags"]) == (True, ["dispute"])
+
+    if at_work:
+        with daemon(dock):
+            until((dock / "run" / NAME).is_socket)
+            assert (dock / "run" / NAME).stat().st_mode & 0o777 == 0o600
+            work()
+        assert not (dock / "run" / NAME).exists()
+    else:
+        work()
+    (card,) = json.loads(well("-C", dock, "desk", "list", "device", "card", "--json"))
+    assert card["issues"][0]["to"] == "002"
+    assert "王管理" in well("-C", dock, "desk", "list", "person", "001")
+    (owes,) = json.loads(well("-C", dock, "desk", "may-owe", "--json"))
+    assert (owes["device"], owes["holder"], owes["verdict"]["kind"]) == ("card", "002", "not_due")
+    assert "card" in well("-C", dock, "desk", "may-owe")
+    waits = json.loads(well("-C", dock, "desk", "waiting", "--json"))
+    assert {each["act"] for each in waits} == {"explain"}  # the footage is months old
+    well("-C", dock, "audit")
+
+
+def test_a_station_that_lies_deep_is_reached_all_the_same(tmp_path):
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    dock = station(deep / "dock")
+    with daemon(dock):
+        until((dock / "run" / NAME).is_socket)
+        people(dock)
+
+
+def test_nonsense_on_the_line_is_answered_and_harms_nothing(tmp_path):
+    dock = station(tmp_path / "dock")
+    with daemon(dock) as process:
+        until((dock / "run" / NAME).is_socket)
+        for line in (b"\n", b"{}\n", b"[1]\n", b'{"act": "fly", "said": {}, "name": "x", "role": "y"}\n', b"\xff\n"):
+            assert _said(dock, line)["what"]
+        told = _said(dock, b'{"act": "return", "said": {"device": 5, "x": 1}, "name": "x", "role": "y"}\n')
+        assert "device: Input should be a valid string" in told["what"]
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.connect(str(dock / "run" / NAME))
+            people(dock)  # somebody who says nothing keeps nobody waiting
+        assert process.poll() is None
+    well("-C", dock, "audit")
+
+
+def _said(dock: Path, line: bytes) -> dict:
+    with socket.socket(socket.AF_UNIX) as end:
+        end.settimeout(20)
+        end.connect(str(dock / "run" / NAME))
+        end.sendall(line)
+        return json.loads(end.makefile().readline())
+
+
+def test_what_is_typed_wrong_is_said_in_one_sentence(tmp_path):
+    dock = station(tmp_path / "dock")
+    people(dock)
+    wrong = [
+        ("desk", "return", *ADMIN),
+        ("desk", "fly", *ADMIN),
+        ("desk", "list", "dragons"),
+        ("desk", "set-device", *ADMIN, "--device", "card", "--state", "sold", "--reason", "x"),
+        ("desk", "end-trip", *OFFICER, "--trip", "trip-1", "--back", "yesterday"),
+        ("desk", "end-trip", *OFFICER, "--trip", "trip-1", "--back", "2026-03-02T10:00:00"),
+        ("desk", "enter-team", *ADMIN, "--team", "T1", "--name", "一队", "--officers", "-5"),
+    ]
+    for command in wrong:
+        told = run("-C", dock, *command)
+        assert (told.status, told.out) == (2, ""), command
+        assert told.err.count("\n") == 1, told.err
+    assert "acts and questions" in well("desk", "--help")
+    assert "--expected-back" in well("desk", "issue", "--help")
