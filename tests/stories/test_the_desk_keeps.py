@@ -229,3 +229,17 @@ async def test_what_has_reached_its_end_is_destroyed_by_two_persons_and_not_by_t
     assert (told.state, [agreed.by for agreed in told.agreed]) == ("approved", [HEAD, SECOND_HEAD])
     assert world.bed.central(record.held[0].key).exists()
     assert replace(world.record("a.mp4"), label=record.label, obligation=record.obligation) == record
+
+
+async def test_every_act_can_be_done_and_has_its_own_word(world):
+    """The paper is the last of them; no act is without somebody who does it."""
+    from bwcdock.core.desk.papers import Paper
+    from bwcdock.desk.acts import ACTS
+    from bwcdock.desk.doing import HOW
+
+    assert set(HOW) == set(ACTS.values())
+    made = {"paper": "evidence", "subject": world.record("a.mp4").id, "sha256": "a" * 64}
+    assert "sha256" in world.is_refused(world.custodian, "issue-paper", **made | {"sha256": "A"})
+    done = world.does(world.custodian, "issue-paper", **made, copies=2)
+    paper = world.bed.ask(lambda ledger: ledger.matter(Paper, done.matter))
+    assert (paper.paper, paper.copies, paper.by) == ("evidence", 2, KEEPER)

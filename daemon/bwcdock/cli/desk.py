@@ -18,6 +18,7 @@ from bwcdock.core.facts import Actor
 from bwcdock.core.names import show
 from bwcdock.core.view import STANDING_ZH
 from bwcdock.desk import asking, doing, line
+from bwcdock.desk.acts import Act
 from bwcdock.desk.doing import Done
 from bwcdock.ledger import open_read_only
 from bwcdock.settings import Settings
@@ -29,13 +30,7 @@ def act(asked: argparse.Namespace) -> int:
     said = {
         name: value for name, value in vars(asked).items() if name in asked.act_model.model_fields and value is not None
     }
-    chosen = line.act_of(asked.act_model.word, said)
-    actor = Actor(name=asked.as_person, role=asked.role)
-    if overview.running(settings) is not None:
-        done = line.ask(settings.paths.run, chosen, actor)
-    else:
-        with app.opened(settings) as bench:
-            done = doing.do(bench, chosen, actor)
+    done = perform(settings, line.act_of(asked.act_model.word, said), Actor(name=asked.as_person, role=asked.role))
     if asked.json:
         print_json(done, Done)
     else:
@@ -43,6 +38,14 @@ def act(asked: argparse.Namespace) -> int:
         if done.judged_again:
             say(f"{len(done.judged_again)} 个文件重新判定或标注 / recordings judged or labelled")
     return WELL
+
+
+def perform(settings: Settings, chosen: Act, actor: Actor) -> Done:
+    """Let the act be done: by the daemon where one is at work, else here."""
+    if overview.running(settings) is not None:
+        return line.ask(settings.paths.run, chosen, actor)
+    with app.opened(settings) as bench:
+        return doing.do(bench, chosen, actor)
 
 
 def _runs(entries: Sequence[int]) -> str:

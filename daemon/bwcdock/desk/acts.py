@@ -387,13 +387,24 @@ class ApproveExpiry(Act):
     note: Text = ""
 
 
+class IssuePaper(Act):
+    """Enter that a paper was made and given out, with the SHA-256 of its file and the number of copies (份数)."""
+
+    word = "issue-paper"
+    by = "anyone"
+    paper: Id
+    subject: Text
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    copies: int = Field(1, ge=1, le=1000)
+
+
 ACTS: dict[str, type[Act]] = {
     act.word: act
     for act in (
         EnterPerson, LeavePerson, EnterTeam, HandOver, RegisterDevice, Issue, Return, SetDevice, ReportFault, Service,
         BeginTrip, EndTrip, EndActivity, Extend, Explain, JudgeExplanation, Tag, Hold, LiftHold, OpenCase, StepCase,
         ArchiveCase, RequestAccess, Approve, Refuse, UseAccess, DrawCheck, JudgeCheck, SkipCheck, ProposeExpiry,
-        ApproveExpiry,
+        ApproveExpiry, IssuePaper,
     )
 }  # fmt: skip
 """Every act by its word."""

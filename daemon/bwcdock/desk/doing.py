@@ -58,6 +58,7 @@ HOW: dict[type[acts.Act], Callable[[Any, Room], list[Fact]]] = {
     acts.SkipCheck: keeping.skip_check,
     acts.ProposeExpiry: keeping.propose_expiry,
     acts.ApproveExpiry: keeping.approve_expiry,
+    acts.IssuePaper: keeping.issue_paper,
 }
 
 

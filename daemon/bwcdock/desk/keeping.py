@@ -8,6 +8,7 @@ from bwcdock.core.desk.cases import Case
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.expiring import Expiry
 from bwcdock.core.desk.holds import Hold
+from bwcdock.core.desk.papers import Paper
 from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import Fact
 from bwcdock.core.names import show
@@ -28,6 +29,7 @@ from bwcdock.core.statements import (
     HoldLifted,
     HoldPlaced,
     Label,
+    PaperIssued,
     Tagged,
 )
 from bwcdock.desk import acts
@@ -208,6 +210,11 @@ def propose_expiry(act: acts.ProposeExpiry, room: Room) -> list[Fact]:
         if why := expiring.why_kept(record, officers, room.at, holds, requests):
             raise refused(f"{show(record.item.path)} may not be destroyed. {why}")
     return [ExpiryProposed(matter=room.new_id(Expiry), records=tuple(record.id for record in records))]
+
+
+def issue_paper(act: acts.IssuePaper, room: Room) -> list[Fact]:
+    """Which paper, about what, how many: what was signed can be told from what was printed later."""
+    return [PaperIssued(matter=room.new_id(Paper), **act.model_dump())]
 
 
 def approve_expiry(act: acts.ApproveExpiry, room: Room) -> list[Fact]:
