@@ -100,6 +100,11 @@ def numbers(slots: Sequence[Slot]) -> Mapping[str, int]:
     return {slot.port: slot.number for slot in slots}
 
 
+def first(slots: Sequence[Slot]) -> frozenset[int]:
+    """The numbers of the slots that go before the others."""
+    return frozenset(slot.number for slot in slots if slot.priority)
+
+
 def render(slots: Sequence[Slot]) -> str:
     """slots.toml with these slots, by number."""
     head = (

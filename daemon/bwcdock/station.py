@@ -236,6 +236,7 @@ class Station:
                 now=now,
                 records=self.records,
                 docked={rid: d.session for d in self._docks.ready for rid in d.records},
+                first=frozenset(d.session for d in self._docks.ready if d.sighting.priority),
                 sinks={name: standing.not_before or now for name, standing in self._sinks.items()},
                 room=self._room(),
                 held=self.bench.spool.part_rooms(),

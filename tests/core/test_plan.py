@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from bwcdock.core.facts import SPOOL
-from bwcdock.core.plan import Act, Action, World, plan
+from bwcdock.core.plan import NEAR, Act, Action, World, plan
 from bwcdock.core.record import Record, State
 from bwcdock.core.retention import Keep
 from hypothesis import given
@@ -196,6 +196,77 @@ def test_of_equals_the_oldest_comes_first():
     assert [action.record for action in chosen(*records)] == ["r3", "r2", "r1"]
 
 
+# --- a priority slot -------------------------------------------------------------------------------------------------
+
+HURRY = {"first": frozenset({"s2"})}
+"""The recorder B002 sits in a priority slot."""
+
+
+def test_what_is_in_a_priority_slot_is_made_safe_before_what_is_due_earlier():
+    theirs = [named(PULLED, "seal", due=1), named(LISTED, "pull", due=2)]
+    mine = [named(PULLED, "my seal", due=9, recorder="B002"), named(LISTED, "my pull", due=8, recorder="B002")]
+    assert [a.record for a in chosen(*theirs, *mine)] == ["seal", "pull", "my pull", "my seal"]
+    assert [a.record for a in chosen(*theirs, *mine, **HURRY)] == ["my pull", "my seal", "seal", "pull"]
+    gone = {"seal": "s1", "pull": "s1", "my pull": "s2"}  # sealed from a recorder that has been taken out: no hurry
+    assert [a.record for a in chosen(*theirs, *mine, docked=gone, **HURRY)] == ["my pull", "seal", "pull", "my seal"]
+
+
+@pytest.mark.parametrize("act", [Act.PUSH, Act.LOOK, Act.RELEASE])
+def test_pushing_keeps_to_the_deadlines_whatever_slot_it_came_from(act):
+    record = next(record for record, action in WANTS if action.act is act)
+    records = [named(record, "theirs", due=1), named(record, "mine", due=2, recorder="B002")]
+    assert [a.record for a in chosen(*records, **HURRY)] == ["theirs", "mine"]
+
+
+def test_of_what_is_in_priority_slots_the_earliest_due_comes_first():
+    records = [named(LISTED, f"r{due}", due=due, recorder="B002") for due in (3, 1, 2)]
+    assert [a.record for a in chosen(*records, **HURRY)] == ["r1", "r2", "r3"]
+
+
+def test_others_begin_no_file_while_a_priority_slot_is_pulled_from():
+    far = (LATER - NOON + NEAR).total_seconds() + 1
+    theirs, mine = named(LISTED, "theirs", due=far), named(LISTED, "mine", due=far + 1, recorder="B002")
+    assert [a.record for a in chosen(theirs, mine)] == ["theirs", "mine"]
+    assert [a.record for a in chosen(theirs, mine, **HURRY)] == ["mine"]
+    busy = {"busy": frozenset({Action(Act.PULL, "mine", "s2")})}
+    assert chosen(theirs, mine, **busy, **HURRY) == []
+    assert [a.record for a in chosen(theirs, mine, **busy)] == ["theirs"]
+    assert [a.record for a in chosen(theirs, mine, **busy, first=frozenset({"s3"}))] == ["theirs"]  # an empty slot
+    assert [a.record for a in chosen(theirs, resting={PULL: LATER}, **busy, **HURRY)] == []
+    # Nor do they wait for what cannot be begun: it rests after a fault, or the spool has no room for it.
+    resting = {Action(Act.PULL, "mine", "s2"): LATER + timedelta(seconds=1)}
+    assert [a.record for a in chosen(theirs, mine, resting=resting, **HURRY)] == ["theirs"]
+    large = named(mine, "large", due=far, size=100, recorder="B002")
+    assert [a.record for a in chosen(named(theirs, "small", size=10), large, room=99, **HURRY)] == ["small"]
+
+
+def test_what_is_due_soon_or_was_due_waits_for_no_priority_slot():
+    for seconds, waits in (
+        (-1, False),
+        (0, False),
+        (NEAR.total_seconds(), False),
+        (NEAR.total_seconds() + 0.001, True),
+    ):
+        theirs = named(LISTED, "theirs", due=(LATER - NOON).total_seconds() + seconds)
+        mine = named(LISTED, "mine", recorder="B002", due=10**9)
+        assert [a.record for a in chosen(theirs, mine, **HURRY)] == (["mine"] if waits else ["mine", "theirs"]), seconds
+    undue = named(life(listed()), "undue")
+    assert [a.record for a in chosen(undue, named(LISTED, "mine", recorder="B002"), **HURRY)] == ["mine"]
+
+
+def test_sealing_and_pushing_wait_for_no_priority_slot():
+    far = (LATER - NOON + NEAR).total_seconds() + 1
+    mine = named(LISTED, "mine", due=far, recorder="B002")
+    for record, action in WANTS[1:]:
+        assert set(chosen(named(record, "r1", due=far), mine, **HURRY)) == {action, Action(Act.PULL, "mine", "s2")}
+
+
+def test_a_priority_slot_gets_the_room_first():
+    theirs, mine = named(LISTED, "theirs", due=1, size=6), named(LISTED, "mine", due=2, size=6, recorder="B002")
+    told = plan(world(theirs, mine, room=10, **HURRY))
+    assert ([a.record for a in told.actions], told.missing) == (["mine"], 2)
+
+
 # --- room ------------------------------------------------------------------------------------------------------------
 
 
@@ -293,16 +364,25 @@ RECORDS = st.lists(
 
 @given(records=RECORDS, room=st.integers(-3, 20), depth=st.integers(1, 3), parallel=st.integers(1, 3), data=st.data())
 def test_every_plan_keeps_its_promises(records, room, depth, parallel, data):
-    limits = {"room": room, "depth": depth, "parallel": parallel}
-    free = plan(world(*records)).actions
+    first = data.draw(st.frozensets(st.sampled_from(["s1", "s2"])))
+    now = data.draw(st.sampled_from([LATER, NOON - NEAR + timedelta(seconds=3)]))
+    limits = {"room": room, "depth": depth, "parallel": parallel, "first": first, "now": now}
+    free = plan(world(*records, now=now)).actions
     busy = frozenset(data.draw(st.sets(st.sampled_from(free), max_size=4))) if free else frozenset()
     given_ = world(*records, **limits, busy=busy)
     told = plan(given_)
     assert len(set(told.actions)) == len(told.actions)
     assert not set(told.actions) & busy
     assert set(told.actions) <= set(free)
-    keys = [(given_.records[a.record].due, a.act, given_.records[a.record].listed_at) for a in told.actions]
+    hurried = [a for a in told.actions if a.act in {Act.PULL, Act.SEAL} and given_.docked[a.record] in given_.first]
+    keys = [
+        (a not in hurried, given_.records[a.record].due, a.act, given_.records[a.record].listed_at)
+        for a in told.actions
+    ]
     assert keys == sorted(keys)
+    if any(a.act is Act.PULL and a.place in first for a in (*told.actions, *busy)):
+        others = [a for a in told.actions if a.act is Act.PULL and a.place not in first]
+        assert all(given_.records[a.record].due <= now + NEAR for a in others)
     pulls = [a for a in (*told.actions, *busy) if a.act is Act.PULL]
     began = [a for a in told.actions if a.act is Act.PULL]
     needed = sum(given_.records[a.record].item.size for a in pulls)

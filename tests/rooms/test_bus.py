@@ -54,6 +54,12 @@ def test_a_disk_at_a_slot_is_sighted():
     assert docks.findings == ()
 
 
+def test_what_is_in_a_priority_slot_is_sighted_as_such():
+    policy = replace(OPEN, first=frozenset({2}))
+    docks = sighted(disk(), disk(chain="1.2", name="sdc"), disk(chain="2", name="sdd"), policy=policy)
+    assert [(s.slot, s.priority) for s in docks.sightings(2.0)] == [(1, False), (2, True), (None, False)]
+
+
 def test_what_was_plugged_in_long_ago_is_not_live():
     assert sighted(disk(), at=601.0).docked[0].sighting.live
     assert not sighted(disk(), at=601.1).docked[0].sighting.live

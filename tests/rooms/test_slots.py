@@ -91,6 +91,11 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
         slots.load(tmp_path)
 
 
+def test_the_slots_that_go_first_are_known_by_number():
+    chosen = [Slot(number=7, port=f"{HOST}1.7", priority=True), Slot(number=1, port=f"{HOST}1.1")]
+    assert (slots.first(chosen), slots.first([])) == (frozenset({7}), frozenset())
+
+
 # --- rules ------------------------------------------------------------------------------------------------------------
 
 

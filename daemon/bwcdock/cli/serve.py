@@ -79,8 +79,10 @@ def _watches(settings: Settings, clock: Clock) -> list[Joinable]:
     )
     if not settings.dock.udev:
         return [folders]
+    known = slots.load(settings.paths.slots)
     policy = Policy(
-        slots=slots.numbers(slots.load(settings.paths.slots)),
+        slots=slots.numbers(known),
+        first=slots.first(known),
         any_port=settings.dock.any_port,
         live_s=settings.watch.live_s,
         switch_s=settings.dock.switch_s,

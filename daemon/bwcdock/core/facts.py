@@ -45,7 +45,8 @@ class Sighting:
 
     ``port`` is a stable physical path (``pci-…-usb-0:2.3``) or ``path:<drop folder>``; it is never ``/dev/sdb``.
     ``source`` is what the driver opens (a directory, an image, a block device). ``live`` says the recorder was plugged
-    in just now, so that what it wrote while being plugged in tells its clock; an old image is not live.
+    in just now, so that what it wrote while being plugged in tells its clock; an old image is not live. ``priority``
+    says that its slot goes before the others.
     """
 
     port: str
@@ -53,6 +54,7 @@ class Sighting:
     slot: int | None = None
     live: bool = True
     properties: tuple[tuple[str, str], ...] = ()
+    priority: bool = False
 
     @property
     def subsystem(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from bwcdock.core.facts import SPOOL
@@ -10,6 +10,10 @@ from bwcdock.core.record import Record, State
 from bwcdock.core.retention import Keep, look_due, may_release
 
 FAR = datetime.max.replace(tzinfo=UTC)
+
+NEAR = timedelta(hours=2)
+"""What is due within this waits for no priority slot: a full card of 128 GB takes one hour at a USB 2 port, which
+carries some 35 MB/s, and as long again is left for what waited."""
 
 
 class Act(IntEnum):
@@ -38,15 +42,16 @@ class World:
     ``held`` is the room that partial files have taken already, by record: a pull needs only what is missing to its
     size, whether it is in flight or was interrupted.
     ``docked`` names, for every record that is on a recorder in a slot now, the session of that docking (two recorders
-    may claim one serial, so it is not keyed by recorder). ``sinks`` says from when each sink may be tried; a sink that
-    is not in it is not configured. ``busy`` are the actions in flight. ``depth`` is how many pulls one recorder may
-    have in flight (two lets the last digest of one file overlap with the first reads of the next); ``parallel`` the
-    same for one sink.
+    may claim one serial, so it is not keyed by recorder). ``first`` are those of them in a priority slot. ``sinks``
+    says from when each sink may be tried; a sink that is not in it is not configured. ``busy`` are the actions in
+    flight. ``depth`` is how many pulls one recorder may have in flight (two lets the last digest of one file overlap
+    with the first reads of the next); ``parallel`` the same for one sink.
     """
 
     now: datetime
     records: Mapping[str, Record]
     docked: Mapping[str, str] = field(default_factory=dict)
+    first: frozenset[str] = frozenset()
     sinks: Mapping[str, datetime] = field(default_factory=dict)
     room: int = 0
     held: Mapping[str, int] = field(default_factory=dict)
@@ -69,16 +74,30 @@ def plan(world: World) -> Plan:
     """Everything worth starting at ``world.now``, most urgent first, within room and limits; nothing that is in flight.
 
     Urgency is the deadline, then how nearly safe the bytes are, then the age. A pull is planned only for a recorder
-    that is there and only within the room left; when room is short pulling stops and pushing goes on.
+    that is there and only within the room left; when room is short pulling stops and pushing goes on. What makes a
+    recorder in a priority slot safe to take goes before all of that: who plugged it in there waits for it.
     """
     pulling = frozenset(action.record for action in world.busy if action.act is Act.PULL)
     ready = sorted(
-        (record.due or FAR, action.act, record.listed_at, action)
+        (not _goes_first(action, world), record.due or FAR, action.act, record.listed_at, action)
         for record in world.records.values()
         for action in _wanted(record, world, pulling)
         if action not in world.busy and not (action in world.resting and world.resting[action] > world.now)
     )
     return _within_limits(world, [action for *_, action in ready])
+
+
+def _goes_first(action: Action, world: World) -> bool:
+    """Pulls and seals of what is docked in a priority slot. Pushing keeps to the deadlines: nobody stands and waits for
+    it, and on a narrow line the law's order is worth more.
+    """
+    return action.act in {Act.PULL, Act.SEAL} and world.docked.get(action.record) in world.first
+
+
+def _yields(action: Action, world: World) -> bool:
+    """Whether it waits while a priority slot is pulled from: slots share a bus, and it would get a part of it."""
+    due = world.records[action.record].due
+    return not _goes_first(action, world) and (due is None or due > world.now + NEAR)
 
 
 def _wanted(record: Record, world: World, pulling: frozenset[str]) -> Iterator[Action]:
@@ -116,6 +135,7 @@ def _within_limits(world: World, ready: list[Action]) -> Plan:
     lanes: dict[tuple[Act, str], int] = {}
     room = world.room
     missing = 0
+    hurried = any(action.act is Act.PULL and action.place in world.first for action in world.busy)
     for action in world.busy:
         lane = _lane(action)
         lanes[lane] = lanes.get(lane, 0) + 1
@@ -128,6 +148,8 @@ def _within_limits(world: World, ready: list[Action]) -> Plan:
         if lanes.get(lane, 0) >= limit:
             continue
         if action.act is Act.PULL:
+            if hurried and _yields(action, world):
+                continue
             size = _needed(world, action.record)
             if size > room:
                 # Full is a state, not an exception. A smaller, later file may still fit, but must not push an urgent
@@ -135,6 +157,7 @@ def _within_limits(world: World, ready: list[Action]) -> Plan:
                 missing = missing or size - max(room, 0)
                 continue
             room -= size
+            hurried = hurried or action.place in world.first
         lanes[lane] = lanes.get(lane, 0) + 1
         chosen.append(action)
     return Plan(actions=tuple(chosen), missing=missing)

@@ -102,10 +102,12 @@ def _earlier(properties: Mapping[str, str], known: Node) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What counts as docked: ports and their slots, whether any other port counts too, and for how long (seconds) a
-    plug-in is fresh and a control interface that went away may still come back as a disk.
+    plug-in is fresh and a control interface that went away may still come back as a disk. ``first`` are the numbers
+    of the slots that go before the others.
     """
 
     slots: Mapping[str, int]
+    first: frozenset[int] = frozenset()
     any_port: bool = False
     live_s: float
     switch_s: float
@@ -188,15 +190,17 @@ def _docked(node: Node, place: Place, taken: Mapping[str, Docked], policy: Polic
     properties = {
         k: escape(v.encode()[:PROPERTY_MAX]) for k, v in told.items() if v and (k.startswith("ID_") or k in kept)
     }
+    slot = policy.slots.get(place.port)
     return Docked(
         key=node.key,
         port=place.port,
         sighting=Sighting(
             port=port,
             source=node.source,
-            slot=policy.slots.get(place.port),
+            slot=slot,
             live=not since.isdecimal() or at - int(since) / 1e6 <= policy.live_s,
             properties=tuple(sorted(properties.items())),
+            priority=slot in policy.first,
         ),
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from bwcdock.core.facts import Claim, Condition, Drift, Finding, Identity, Item, Kind, Sighting, Span
 from bwcdock.errors import Misbehaved, Unplugged, Unreadable
@@ -126,13 +126,13 @@ class FakeRecorder:
         """Leave no room: it reports none, and :meth:`record` is refused."""
         self.room = 0
 
-    def plug(self, port: str = "usb-1") -> Sighting:
-        """Dock it, also out of one slot into another; what the station will be shown."""
+    def plug(self, port: str = "usb-1", **how: Any) -> Sighting:
+        """Dock it, also out of one slot into another; what the station will be shown, with ``how`` it differs."""
         with self.lock:
             self.port, self.plugs = port, self.plugs + 1
             # A number of its own for every docking, as the bus gives one: out and in again is not the same docking.
             told = (("plug", str(self.plugs)),)
-            self.docked_as = Sighting(port=port, source=f"{SCHEME}{self.serial}", properties=told)
+            self.docked_as = Sighting(port=port, source=f"{SCHEME}{self.serial}", properties=told, **how)
             return self.docked_as
 
     def unplug(self) -> None:
