@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -93,6 +93,7 @@ class _Audit:
         self._spool: dict[str, int] = {}  # bytes of each spool file that was read
         self._objects: set[tuple[str, str]] = set()  # sink and key of each central copy that was read
         self._receipts: set[str] = set()
+        self._heads: list[int] = []  # leaves under each signed head
 
     def run(self) -> AuditView:
         leaves, records = 0, 0
@@ -150,6 +151,12 @@ class _Audit:
                 notes.append(head.note)
         return notes
 
+    def _seen(self, ledger: Reader) -> list[int]:
+        """How many leaves each signed head stands over that central storage may have been given, smallest first."""
+        known = self._heads[-1] if self._heads else 0
+        self._heads += [head.checkpoint.size for head in ledger.heads(after=known)]
+        return self._heads
+
     def _unreachable(self, sink: str, error: BwcdockError) -> None:
         """Told once, and not for each of its copies, which are left out."""
         self._away.add(sink)
@@ -173,7 +180,7 @@ class _Audit:
             elif record.digests and held.sink not in self._away:
                 yield from self._central_copy(sink, record, record.digests, held.key, held.manifest)
         if record.erased_at or record.erasing:
-            yield from _unfounded(ledger.history(record=record.id))
+            yield from _unfounded(ledger.history(record=record.id), self._seen(ledger))
         if record.state is State.QUARANTINED:
             yield from self._runs(ledger, record)
         if not record.copies and record.state in {State.SEALED, State.RELEASED}:
@@ -269,18 +276,20 @@ class _Audit:
             yield _say("spool.stray", path.name, "A file in the spool that no sealed record accounts for.")
 
 
-def _unfounded(history: Iterable[Entry]) -> Told:
+def _unfounded(history: Iterable[Entry], heads: Sequence[int]) -> Told:
     """Whether each erasing from the recorder had its ground: folded up to its intent, the record gets a permit then.
 
-    How many days had to pass is a setting that may have changed since, so any number of days is content here. That no
-    outcome stands without an intent is the record's table, which the ledger's own proof goes by.
+    How many days had to pass is a setting that may have changed since, so any number of days is content here; what
+    central storage can have seen by then is the newest of ``heads`` before the intent. That no outcome stands without
+    an intent is the record's table, which the ledger's own proof goes by.
     """
     record: Record | None = None
     for entry in history:
-        if isinstance(entry.fact, EraseIntended) and not (record and may_erase(record, entry.at, Erasing(after_s=0))):
-            yield _say(
-                "erase.unfounded", entry.fact.record, f"Leaf {entry.seq} lets it go from its recorder too early."
-            )
+        if isinstance(entry.fact, EraseIntended):
+            terms = Erasing(after_s=0, witnessed=max((size for size in heads if size <= entry.seq), default=0))
+            if not (record and may_erase(record, entry.at, terms)):
+                what = f"Leaf {entry.seq} lets it go from its recorder too early."
+                yield _say("erase.unfounded", entry.fact.record, what)
         if not isinstance(entry.fact, Found | Settled):
             try:
                 record = apply(record, entry)

@@ -65,7 +65,10 @@ class Eraser:
         doubtful = [record.id for record in records if record.erasing and record.recorder == session.recorder]
         ordered = await self._desk.submit(erase.is_ordered, self._bench)
         rests = self._rests.get(session.id, self._bench.clock.now()) > self._bench.clock.now()
-        if not (self._bench.settings.erase.enabled or doubtful) or (rests and not ordered):
+        # Before central storage was asked since the start, nothing gets a permit: no reason to let the card rest, nor
+        # to use up an order.
+        enabled = self._bench.settings.erase.enabled and self._bench.keep.witnessed > 0
+        if not (enabled or doubtful) or (rests and not ordered):
             return
         if any(other.moving for other, _ in self._dockings()) or docking.leaving:
             return

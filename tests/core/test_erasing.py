@@ -36,7 +36,7 @@ from lives import (
 )
 
 MONTH = timedelta(days=30)
-TERMS = Erasing(after_s=int(MONTH.total_seconds()))
+TERMS = Erasing(after_s=int(MONTH.total_seconds()), witnessed=1000)
 CONFIRMED_AT = at(4)  # the fifth fact of STORED
 BOTH = (listed(), obliged(sinks=(CENTRE, MIRROR)), pulled(), sealed(), confirmed(CENTRE), confirmed(MIRROR))
 
@@ -106,6 +106,17 @@ def test_it_is_off_unless_switched_on():
     assert reason(life(*STORED), terms=Erasing()) == "off"
 
 
+def test_not_before_central_storage_has_seen_a_head_over_every_confirmation():
+    both = life(*BOTH, looked(CENTRE), looked(MIRROR))
+    last = max(held.seq for held in both.held)
+    seen = replace(TERMS, witnessed=last + 1)
+    assert reason(both, terms=seen) == ""
+    assert reason(both, terms=replace(seen, witnessed=last)) == "unwitnessed"  # so many leaves: up to but without it
+    assert reason(both, terms=replace(seen, witnessed=0)) == "unwitnessed"
+    anew = life(*STORED, confirmed(), looked())  # the newest confirmation counts, for only it is under the second look
+    assert reason(anew, terms=replace(seen, witnessed=anew.held[0].seq)) == "unwitnessed"
+
+
 def test_a_permit_for_the_recorder_is_none_for_the_spool():
     record = life(*STORED)
     for_spool = may_release(record, SPOOL, at(days=999), Keep(witnessed=1000))
@@ -143,10 +154,13 @@ def lived(chosen) -> Record:
     after_s=st.one_of(st.none(), st.integers(0, 10**6)),
     seconds=st.integers(0, 10**7),
     hold=st.booleans(),
+    witnessed=st.integers(0, 20),
 )
-def test_no_permit_without_all_of_its_grounds_whatever_happened(chosen, after_s, seconds, hold):
+def test_no_permit_without_all_of_its_grounds_whatever_happened(chosen, after_s, seconds, hold, witnessed):
     record, now = lived(chosen), at(seconds)
-    if may_erase(record, now, Erasing(after_s=after_s, held=frozenset({record.id} if hold else ()))):
+    kept = frozenset({record.id} if hold else ())
+    if may_erase(record, now, Erasing(after_s=after_s, witnessed=witnessed, held=kept)):
+        assert all(h.seq < witnessed for h in record.held)
         assert after_s is not None
         assert not hold
         assert record.state in {State.SEALED, State.RELEASED}

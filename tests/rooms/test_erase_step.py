@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from time import monotonic
 
 import pytest
 from bwcdock.core.facts import (
+    Confirmed,
     CopyBad,
     Erased,
     EraseIntended,
@@ -28,6 +29,7 @@ from bwcdock.erasing import ORDER_NAME, SOCKET_NAME, Order
 from bwcdock.ledger import Signer
 from bwcdock.reading import Buffers
 from bwcdock.steps import erase as step
+from bwcdock.steps.bench import Bench
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.station import StationBed
 from erase_world import DEVICE, Machine
@@ -96,17 +98,23 @@ class World:
     def honest(self, connection: socket.socket) -> None:
         serve(connection, self.machine, monotonic=monotonic, note=lambda _: None)
 
+    @contextmanager
+    def bench(self) -> Iterator[Bench]:
+        """What the station works with, once its rounds have carried the heads to central storage."""
+        with self.bed.bench() as bench:
+            for witness in bench.witnesses.values():
+                witness.bring()
+            yield bench
+
     def run(self) -> tuple[str, ...]:
         """What the station does with a docking that is drained."""
-        with self.bed.bench() as bench, self._listening(bench.settings.paths.run / SOCKET_NAME):
+        with self.bench() as bench, self._listening(bench.settings.paths.run / SOCKET_NAME):
             doubtful = [record.id for record in self.bed.records() if record.erasing]
             with self.bed.driver.open(self.recorder.sighting()) as opened:  # type: ignore[arg-type]
                 looked = step.look(bench, self.session, opened, Buffers(1), doubtful)
             return step.erase(bench, self.session, looked, step.order(bench, self.session))
 
     def _listening(self, path: Path):
-        from contextlib import contextmanager
-
         @contextmanager
         def listening() -> Iterator[None]:
             server = socket.socket(socket.AF_UNIX)
@@ -194,6 +202,18 @@ async def test_what_is_too_young_stays(tmp_path: Path) -> None:
     assert not world.bed.facts(EraseIntended)
 
 
+async def test_nothing_is_asked_for_before_central_storage_is_known_to_have_seen_the_confirmations(
+    world: World,
+) -> None:
+    with world.bed.bench() as bench, world._listening(bench.settings.paths.run / SOCKET_NAME):
+        with world.bed.driver.open(world.recorder.sighting()) as opened:  # type: ignore[arg-type]
+            looked = step.look(bench, world.session, opened, Buffers(1), ())
+        assert step.erase(bench, world.session, looked) == ()  # since the start, nobody has asked central storage
+        for witness in bench.witnesses.values():
+            witness.bring()
+        assert len(step.erase(bench, world.session, looked)) == 3
+
+
 async def test_a_batch_is_asked_for_with_permits_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two requests a central copy was found bad: that recording stays."""
     monkeypatch.setattr(step, "BATCH", 1)
@@ -202,7 +222,7 @@ async def test_a_batch_is_asked_for_with_permits_of_its_own(world: World, monkey
     def helper(connection: socket.socket) -> None:
         world.honest(connection)
 
-    with world.bed.bench() as bench, world._listening(bench.settings.paths.run / SOCKET_NAME):
+    with world.bench() as bench, world._listening(bench.settings.paths.run / SOCKET_NAME):
         with world.bed.driver.open(world.recorder.sighting()) as opened:  # type: ignore[arg-type]
             looked = step.look(bench, world.session, opened, Buffers(1), ())
         assert looked.records[2] == victim
@@ -269,7 +289,7 @@ async def test_what_cannot_be_compared_is_not_asked_for(world: World) -> None:
 
 
 async def test_without_a_helper_nothing_is_intended(world: World) -> None:
-    with world.bed.bench() as bench, world.bed.driver.open(world.recorder.sighting()) as opened:  # type: ignore[arg-type]
+    with world.bench() as bench, world.bed.driver.open(world.recorder.sighting()) as opened:  # type: ignore[arg-type]
         looked = step.look(bench, world.session, opened, Buffers(1), ())
         assert step.erase(bench, world.session, looked) == ()
     assert not world.bed.facts(EraseIntended)
@@ -404,7 +424,7 @@ async def test_a_helper_that_is_silent_is_left(tmp_path: Path) -> None:
     await world.brought()
     done = threading.Event()
     world.helper = lambda connection: done.wait(5)
-    with world.bed.bench() as bench, world._listening(bench.settings.paths.run / SOCKET_NAME):
+    with world.bench() as bench, world._listening(bench.settings.paths.run / SOCKET_NAME):
         with world.bed.driver.open(world.recorder.sighting()) as opened:  # type: ignore[arg-type]
             looked = step.look(bench, world.session, opened, Buffers(1), ())
         start = monotonic()
@@ -512,13 +532,25 @@ async def test_the_audit_tells_an_erasing_without_ground(tmp_path: Path) -> None
     subject = {"record": record.id, "recorder": SERIAL}
     intent = EraseIntended(**subject, ground="because", size=record.item.size, digests=record.digests)
     world.bed.must_agree()
-    with world.bed.bench() as bench:
+    with world.bench() as bench:
         bench.book.record([intent, Erased(**subject, how="reported")])
     assert [told.code for told in world.bed.audit().disagreements] == ["erase.unfounded"]
 
 
+async def test_the_audit_tells_an_erasing_whose_confirmation_nobody_had_seen(world: World) -> None:
+    """Confirmed anew and looked at, and let go of before any head was signed over that."""
+    record = world.bed.record(PATHS[0])
+    assert record.digests is not None
+    again = [world.bed.facts(kind, record=record.id)[0] for kind in (Confirmed, LookedAgain)]
+    subject = {"record": record.id, "recorder": SERIAL}
+    intent = EraseIntended(**subject, ground="because", size=record.item.size, digests=record.digests)
+    with world.bench() as bench:
+        bench.book.record([*again, intent, Erased(**subject, how="reported")])
+    assert [told.code for told in world.bed.audit().disagreements] == ["erase.unfounded"]
+
+
 async def test_the_audit_tells_a_card_formatted_by_one_person(world: World) -> None:
-    with world.bed.bench() as bench:
+    with world.bench() as bench:
         bench.book.record([Reformatted(recorder=SERIAL, by=("Li Si", "li si"), kind="fat32", files=1)])
     assert [told.code for told in world.bed.audit().disagreements] == ["erase.alone"]
 

@@ -153,6 +153,34 @@ async def test_the_old_go_and_the_new_stay(card: Card, clock: VirtualClock) -> N
     bed.must_agree()
 
 
+async def test_after_a_start_it_waits_until_central_storage_was_asked_and_no_longer(
+    card: Card, clock: VirtualClock
+) -> None:
+    """Nothing may go before central storage is known to have seen the heads; a card is not put off for that."""
+    bed = card.bed
+    card.record("DCIM/old.mp4", OLD)
+    async with bed.at_work():
+        card.plug()
+        await bed.until_settled(card.recorder)
+        await passes(bed, clock, timedelta(days=2))
+        await bed.until(lambda: bed.facts(LookedAgain))
+        card.recorder.unplug()
+    clock.advance(timedelta(days=40))
+    central = bed.settings.sink[0].path
+    away = central.rename(central.with_name("away"))
+    async with bed.at_work():
+        card.plug()
+        await bed.until(lambda: bed.sessions()[0].was_drained)
+        await passes(bed, clock, timedelta(minutes=5))
+        assert not bed.facts(EraseIntended)
+        away.rename(central)
+        for _ in range(20):  # minutes; a card that had its turn and kept all is left alone for an hour
+            clock.advance(60)
+            await asyncio.sleep(0.1)
+        assert bed.facts(Erased)
+    bed.must_agree()
+
+
 async def test_a_recorder_that_is_taken_away_keeps_what_it_has(card: Card, clock: VirtualClock) -> None:
     bed = card.bed
     card.record("DCIM/old.mp4", OLD)

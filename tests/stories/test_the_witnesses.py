@@ -11,7 +11,8 @@ from bwcdock.core.facts import Beat
 from bwcdock.errors import LedgerBroken
 from bwcdock.manifest import MANIFEST, Manifest, open_signed
 from bwcdock.station import Station
-from bwcdock.steps.witness import folder_of
+from bwcdock.steps import housekeeping
+from bwcdock.steps.witness import folder_of, seen
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.sinks import MemorySink
 from bwcdock.testing.station import StationBed
@@ -51,6 +52,23 @@ async def test_nobody_has_seen_the_head_for_too_long(tmp_path: Path) -> None:
         sink.down = False
         await bed.until(lambda: clock.advance(MINUTE) or not bed.findings("ledger.unwitnessed"))
     bed.must_agree()
+
+
+async def test_who_looks_beside_the_station_sees_the_newest_head_of_any_storage(tmp_path: Path) -> None:
+    sinks = {"central": MemorySink("central"), "mirror": MemorySink("mirror"), "empty": MemorySink("empty")}
+    bed = StationBed(tmp_path, clock=VirtualClock(), sinks=sinks)
+    with bed.bench() as bench:
+        for name, beats in (("mirror", 1), ("central", 3)):
+            bench.book.record([Beat(clock="vouched")] * beats)
+            housekeeping.sign_head(bench)
+            bench.witnesses[name].bring()
+        sizes = [bench.witnesses[name].size for name in sinks]
+        assert sizes[0] > sizes[1] > sizes[2] == 0
+        verifier = bench.signer.verifier
+        assert seen(sinks.values(), "test-dock", verifier) == sizes[0]
+        sinks["central"].down = True
+        assert seen(sinks.values(), "test-dock", verifier) == sizes[1]
+        assert seen([sinks["central"], sinks["empty"]], "test-dock", verifier) == 0
 
 
 async def put_back(bed: StationBed, directory: Path) -> None:

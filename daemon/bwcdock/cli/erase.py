@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from bwcdock import durable
+from bwcdock import app, durable
 from bwcdock.cli.common import WELL, print_json, say, settings_of, size, table, width
 from bwcdock.clock import WallClock
 from bwcdock.core.names import show
 from bwcdock.core.retention import Erasing, why_kept
 from bwcdock.erasing import ORDER_NAME, ORDER_S, Order
 from bwcdock.errors import Misused
-from bwcdock.ledger import Reader, open_read_only
+from bwcdock.ledger import Reader, Verifier, open_read_only
 from bwcdock.overview import running
 from bwcdock.settings import Settings
 from bwcdock.steps.held import held
+from bwcdock.steps.witness import seen
 
 DAY_S = 86400
 PATH = 60
@@ -72,9 +73,11 @@ def _recorder(ledger: Reader, asked: argparse.Namespace) -> str:
 
 def _view(settings: Settings, ledger: Reader, recorder: str) -> EraseView:
     """As if erasing were switched on: what would go is what is asked."""
-    now, chosen = WallClock().now(), settings.erase
-    records = ledger.records(recorder=recorder)
-    terms = Erasing(after_s=chosen.after_days * DAY_S, held=held(ledger, records))
+    clock, chosen = WallClock(), settings.erase
+    verifier = Verifier.parse(app.public_key(settings))
+    witnessed = seen(app.sinks(settings, clock).values(), settings.station.name, verifier)
+    now, records = clock.now(), ledger.records(recorder=recorder)
+    terms = Erasing(after_s=chosen.after_days * DAY_S, witnessed=witnessed, held=held(ledger, records))
     erased, files = 0, []
     for record in records:
         if record.erased_at:

@@ -66,6 +66,11 @@ def _centrally_proven(record: Record) -> bool:
     return bool(owed) and looked_at.issuperset(owed)
 
 
+def _is_witnessed(record: Record, witnessed: int) -> bool:
+    """Central storage has seen a head over every confirmation: with an older ledger put back, it could tell."""
+    return all(h.seq < witnessed for h in record.held)
+
+
 def may_release(record: Record, place: str, now: datetime, keep: Keep) -> Permit | None:
     """A permit to drop the copy of ``record`` at ``place``, or ``None``.
 
@@ -73,7 +78,7 @@ def may_release(record: Record, place: str, now: datetime, keep: Keep) -> Permit
     Every confirmation must be under a witnessed head: an older ledger put back would else not know of the copy.
     """
     due = release_due(record, keep)
-    if place != SPOOL or due is None or now < due or any(h.seq >= keep.witnessed for h in record.held):
+    if place != SPOOL or due is None or now < due or not _is_witnessed(record, keep.witnessed):
         return None
     sinks = ",".join(h.sink for h in record.held)
     return Permit(record.id, place, f"confirmed and looked at again in {sinks}", _MADE_HERE)
@@ -89,10 +94,12 @@ def may_release(record: Record, place: str, now: datetime, keep: Keep) -> Permit
 class Erasing:
     """When a recorder's file may go: ``after_s`` seconds after the last confirmation; ``None`` never.
 
+    ``witnessed`` is what it is in :class:`Keep`: how many leaves central storage is known to have seen a head over.
     ``held`` are the records that a hold keeps (:func:`bwcdock.core.desk.holds.keeping`).
     """
 
     after_s: int | None = None
+    witnessed: int = 0
     held: frozenset[str] = frozenset()
 
 
@@ -127,6 +134,9 @@ def why_kept(record: Record, now: datetime, erasing: Erasing) -> Kept | None:
     due = max(h.confirmed_at for h in record.held) + timedelta(seconds=erasing.after_s)
     if now < due:
         return Kept(reason="too-early", what=f"It stays until {due:%Y-%m-%d %H:%M} UTC.")
+    if not _is_witnessed(record, erasing.witnessed):
+        what = "Central storage is not known to have seen a signed head of the ledger over its confirmation."
+        return Kept(reason="unwitnessed", what=what)
     if record.erasing:
         return Kept(reason="in-doubt", what="It was being erased, and the outcome shows at the next docking.")
     return None

@@ -71,10 +71,13 @@ class Looked:
 
 
 def terms(bench: Bench, records: Sequence[Record]) -> Erasing:
-    """When these records' files may go, from the settings and the holds that stand."""
+    """When these records' files may go: by the settings, by what central storage has seen of the ledger, and by holds."""
     chosen = bench.settings.erase
-    kept = bench.book.ask(lambda ledger: held(ledger, records))
-    return Erasing(after_s=chosen.after_days * DAY_S if chosen.enabled else None, held=kept)
+    return Erasing(
+        after_s=chosen.after_days * DAY_S if chosen.enabled else None,
+        witnessed=bench.keep.witnessed,
+        held=bench.book.ask(lambda ledger: held(ledger, records)),
+    )
 
 
 # --- look -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import base64
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import rfc8785
@@ -57,6 +59,16 @@ def newest_head(sink: Sink, folder: str, verifier: Verifier) -> tuple[Checkpoint
             return told, strange
         strange.append(key)
     return None, strange
+
+
+def seen(sinks: Iterable[Sink], station: str, verifier: Verifier) -> int:
+    """How many leaves stand under the newest head in any of these, for who looks beside the station; 0 in none."""
+    sizes = [0]
+    for sink in sinks:
+        with suppress(Unreachable):
+            head, _ = newest_head(sink, folder_of(station), verifier)
+            sizes.append(head.size if head else 0)
+    return max(sizes)
 
 
 class Witness:
