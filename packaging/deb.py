@@ -36,6 +36,7 @@ bwcdock: unstripped-static-library
 bwcdock: custom-library-search-path
 bwcdock: shared-library-is-executable
 bwcdock: no-manual-page
+bwcdock: package-installs-python-bytecode
 """
 
 DESCRIPTION = """\
@@ -97,16 +98,34 @@ def _program(tree: Path, wheels: Path) -> str:
         elif not script.is_symlink():
             script.write_bytes(script.read_bytes().replace(str(home).encode(), str(HOME).encode()))
     (home / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+    _compiled(home)
     return wheel.name.split("-")[1]
 
 
+def _compiled(home: Path) -> None:
+    """Bytecode beside every module: the station's user cannot write it and would compile all at each start, and what
+    root's commands wrote would be left when the package goes. By content and not by time, which dpkg does not keep; the
+    package depends on the one Python that reads it.
+    """
+    how = ("-q", "--invalidation-mode", "unchecked-hash")
+    _run(PYTHON, "-m", "compileall", *how, "-s", home, "-p", HOME, home / "lib")
+
+
 def _machine(tree: Path) -> None:
-    """Units, udev rules and the rest under /usr/lib, by the program's own reckoning of what belongs there."""
+    """Units, udev rules and the rest under /usr/lib, by the program's own reckoning of what belongs there.
+
+    The settings are no conffile: dpkg would ask about them at an update and delete them at a purge. They lie aside, and
+    are put in place where there are none.
+    """
     sys.path.insert(0, str(ROOT / "daemon"))
     from bwcdock import install
 
     wanted = install.files(HOME / "bin", name="dock-01", unit="unit", rules="S4-fuzhou", vendor=True)
     install.carry_out(tree, install.plan(tree, wanted))
+    aside = tree / "usr/share/bwcdock"
+    aside.mkdir(parents=True)
+    shutil.move(tree / install.ETC.relative_to("/") / "bwcdock.toml", aside)
+    shutil.rmtree(tree / "etc")
 
 
 def _papers(tree: Path, version: str) -> None:
@@ -137,7 +156,6 @@ def _control(tree: Path, version: str) -> None:
         f"Depends: python3 (>= 3.{minor}), python3 (<< 3.{int(minor) + 1}), systemd (>= 252), udev, libudev1, "
         f"libc6 (>= 2.34), adduser\nRecommends: systemd-timesyncd | time-daemon\n{DESCRIPTION}"
     )
-    (debian / "conffiles").write_text("/etc/bwcdock/bwcdock.toml\n")
     for script in (ROOT / "packaging/debian").iterdir():
         shutil.copy(script, debian / script.name)
         (debian / script.name).chmod(0o755)
