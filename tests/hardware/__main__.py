@@ -7,12 +7,14 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import crashes
 import erasing
 import host
 import image
+import package
 import second_bus
 import shows
 import units
@@ -23,6 +25,7 @@ from station import Station
 SHOWS: dict[str, Callable[[Station], str]] = {
     "four-at-once": shows.four_at_once,
     "latency": shows.latency,
+    "power-cuts": crashes.power_cuts,
     "yanks": shows.yanks,
     "flood": shows.flood,
     "killed": crashes.killed,
@@ -32,10 +35,11 @@ SHOWS: dict[str, Callable[[Station], str]] = {
     "failing-spool": crashes.failing_spool,
     "scores": units.scores,
     "privileges": units.privileges,
-    "power-cuts": crashes.power_cuts,
     "erase-with-permits": erasing.with_permits,
+    "deb": package.replaced,
 }
-"""In this order, in one guest; what one leaves plugged in is pulled out before the next. The last moves the clock."""
+"""In this order, in one guest; what one leaves plugged in is pulled out before the next. The power is cut while there
+is little to audit after each cut; the last two move the clock, and take the program away."""
 
 
 def main() -> int:
@@ -70,9 +74,13 @@ def _told_to_end(number: int, _frame: object) -> None:
 
 def _seen(wanted: dict[str, Callable[[Station], str]], *, debug: bool) -> int:
     began, results = time.monotonic(), []
-    with tempfile.TemporaryDirectory(prefix="bwcdock-wheel-") as scratch, Guest() as guest:
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bwcdock-wheel-")))
+        guest = stack.enter_context(Guest())
         station = Station(guest)
-        wheel = wheels.build(Path(scratch))
+        wheel = wheels.build(scratch / "wheel")
+        if "deb" in wanted:
+            station.package = stack.enter_context(wheels.packaging(scratch / "deb"))
         results.append(_line("install", lambda: station.install(wheel), guest, debug=debug))
         for name, show in wanted.items() if results[0] else ():
             results.append(_line(name, lambda show=show: show(station), guest, debug=debug))

@@ -3,15 +3,21 @@
 import re
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from shows import MIB, Cards, need, need_right, unplug
-from station import Station
+from station import PROGRAM, Station
 from units import ALLOWED
 
 SETTINGS = "/etc/bwcdock/bwcdock.toml"
 SOCKET = "bwcdock-erase.socket"
 PORTS = {"wipe1": 1, "wipe2": 4}
+BLANK, KEPT = "blank", "kept"
+FORMAT_PORTS = {BLANK: 2, KEPT: 5}
+"""Of two cards that are ordered to be formatted, the second has a file more, which has no permit."""
+BY = ("张三", "李四")
 
 RECORDINGS = (
     "Media/DCAM_{device}_张𠮷民_{stamp}.mp4",
@@ -33,15 +39,27 @@ TALK = (
 
 
 def with_permits(station: Station) -> str:
-    """Two cards after two days: what has a permit and is unchanged goes, nothing else, and the card is locked again."""
-    _switched(station, {"enabled = false": "enabled = true", "after_days = 30": "after_days = 1"})
-    station.guest.run("systemctl", "enable", "--now", SOCKET)
-    try:
+    """Four cards after two days: what has a permit and is unchanged goes, nothing else, and each is locked again.
+
+    Two are erased from; two persons order the others to be formatted, of which one has a file without a permit.
+    """
+    with _allowed(station):
         _strangers_refused(station)
         return _erased(station)
+
+
+@contextmanager
+def _allowed(station: Station) -> Iterator[None]:
+    """Erasing and formatting are switched on, a day after the confirmation."""
+    changes = {"enabled = false": "enabled = true", "after_days = 30": "after_days = 1"}
+    changes |= {"reformat = false": "reformat = true"}
+    _switched(station, changes)
+    station.guest.run("systemctl", "enable", "--now", SOCKET)
+    try:
+        yield
     finally:
         station.guest.run("systemctl", "disable", "--now", SOCKET)
-        _switched(station, {"enabled = true": "enabled = false", "after_days = 1": "after_days = 30"})
+        _switched(station, {new: old for old, new in changes.items()})
 
 
 def _switched(station: Station, changes: dict[str, str]) -> None:
@@ -68,12 +86,29 @@ def _strangers_refused(station: Station) -> None:
 
 def _erased(station: Station) -> str:
     made, foreign = _made(station)
+    blank, kept = _card(station, BLANK, "exfat", []), _card(station, KEPT, "vfat", [FOREIGN])
+    card = station.guest.call("recorders", "on_card", name=KEPT)
     before = station.mark
-    station.guest.call("recorders", "plug_all", where=PORTS)
+    _brought(station, made | {BLANK: blank, KEPT: kept}, PORTS | FORMAT_PORTS)
+    unplug(station, *made, BLANK, KEPT)
+    need(not station.facts("record.erase_intended", before), "something was to be erased on the first day")
+    after = _changed(station, made)
+    was = station.guest.call("recorders", "about", name=BLANK)
+    _later(station, 2 * 86400)
+    told = _docked_again(station, made, after, foreign)
+    _emptied(station, before, was)
+    _stays_whole(station, card)
+    wrong = station.audit()
+    need(not wrong, wrong)
+    return f"{told}; by order of two {was} formatted, and {KEPT} refused for {FOREIGN}"
+
+
+def _brought(station: Station, made: Cards, where: dict[str, int]) -> None:
+    """Plug them in until everything on them is confirmed, right, and was looked at a second time."""
+    station.guest.call("recorders", "plug_all", where=where)
     station.wait_confirmed(made, 180)
     need_right(station, made)
     wanted = {fact["subject"]["record"] for name in made for fact in _of(station, "record.sealed", name)}
-
     _a_minute_on(station)
 
     def looked() -> bool:
@@ -81,11 +116,6 @@ def _erased(station: Station) -> str:
         return wanted <= seen
 
     station.wait("looked at a second time", looked, 120)
-    unplug(station, *made)
-    need(not station.facts("record.erase_intended", before), "something was to be erased on the first day")
-    after = _changed(station, made)
-    _later(station, 2 * 86400)
-    return _docked_again(station, made, after, foreign)
 
 
 def _later(station: Station, seconds: float) -> None:
@@ -127,16 +157,21 @@ def _docked_again(station: Station, made: Cards, stays: Cards, foreign: Cards) -
     def watch() -> None:
         watched.update(station.guest.call("faults", "watch", program="bwcdock.erase_helper", patience=400))
 
+    _ordered(station, BLANK)  # before it is docked: its files would else be erased one by one
+    where = PORTS | {BLANK: FORMAT_PORTS[BLANK]}
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        station.guest.call("recorders", "plug_all", where=PORTS)
-        station.wait("drained", lambda: len(station.facts("session.drained", before)) == len(made), 120)
+        station.guest.call("recorders", "plug_all", where=where)
+        station.wait("drained", lambda: len(station.facts("session.drained", before)) == len(where), 120)
         _a_minute_on(station)
 
         def told() -> bool:
+            mine = {name.upper() for name in made}
             outcomes = station.facts("record.erased", before) + station.facts("record.erase_kept", before)
-            return len(outcomes) >= len(made) * (GOING + 1)
+            done = [fact for fact in outcomes if fact["subject"]["recorder"] in mine]
+            formatted = station.facts("station.reformatted", before) or _findings(station, BLANK, before)
+            return len(done) >= len(made) * (GOING + 1) and bool(formatted)
 
         station.wait("every intent has an outcome", told, 240)
     finally:
@@ -145,19 +180,17 @@ def _docked_again(station: Station, made: Cards, stays: Cards, foreign: Cards) -
     took = time.monotonic() - began
     _outcomes(station, made, stays, before)
     flags: dict[str, str] = {}
-    for port in PORTS.values():
+    for port in where.values():
         flags |= station.guest.call("recorders", "flags", port=port)
-    need(set(flags.values()) == {"1"} and len(flags) == 3, f"blockdev --getro: {flags}")
+    need(set(flags.values()) == {"1"} and len(flags) == 5, f"blockdev --getro: {flags}")
     left = station.guest.call("recorders", "mounts")
     need(not left, f"still mounted: {left}")
-    unplug(station, *made)
+    unplug(station, *where)
     for name in made:
         there = station.guest.call("recorders", "on_card", name=name)
         need(there == stays[name] | foreign[name], f"{name} holds {sorted(there)}")
         wrong = station.guest.call("recorders", "checked", name=name)
         need(not wrong, f"{name}: {wrong}")
-    wrong = station.audit()
-    need(not wrong, wrong)
     mounts = _one_capability(watched)
     return (
         f"{GOING} of {len(RECORDINGS)} files gone from each of {len(made)} cards, told {took:.0f} s after docking; "
@@ -203,3 +236,59 @@ def _one_capability(watched: dict[str, Any]) -> int:
     for mount in mounts:
         need(all(word in mount for word in (" /mnt ", "nosuid", "nodev", "noexec", "nosymfollow")), mount)
     return len(mounts)
+
+
+# --- formatting -------------------------------------------------------------------------------------------------------
+
+
+def _card(station: Station, name: str, kind: str, beside: list[str]) -> dict[str, str]:
+    how = {"kind": kind, "size": SIZE, "partitioned": kind == "exfat", "beside": beside}
+    return dict(station.guest.call("recorders", "make", name=name, **how))
+
+
+def _ordered(station: Station, name: str) -> None:
+    """Two persons leave an order for the slot."""
+    order = (PROGRAM, "-C", "/etc/bwcdock", "erase", "--format", "--slot", str(FORMAT_PORTS[name] + 1))
+    station.guest.run(*order, "--by", BY[0], "--by", BY[1])
+
+
+def _stays_whole(station: Station, card: dict[str, str]) -> None:
+    """Only the helper's own listing shows a file without a permit: the card is refused, and keeps everything."""
+    _ordered(station, KEPT)
+    before = station.mark
+    station.guest.call("recorders", "plug", name=KEPT, port=FORMAT_PORTS[KEPT])
+    station.wait("drained", lambda: bool(_of(station, "session.drained", KEPT, before)), 120)
+    _a_minute_on(station)
+    station.wait(f"{KEPT} is refused", lambda: bool(_findings(station, KEPT, before)), 120)
+    said = _findings(station, KEPT, before)[-1]
+    need("files on the card may not be erased" in said, said)
+    unplug(station, KEPT)
+    reasons = [fact["data"]["reason"] for fact in _of(station, "record.erase_kept", KEPT)]
+    need(reasons == ["refused"] * (len(card) - 1), f"{KEPT}: {reasons}")
+    there = station.guest.call("recorders", "on_card", name=KEPT)
+    need(there == card, f"{KEPT} holds {sorted(there)}")
+    wrong = station.guest.call("recorders", "checked", name=KEPT)
+    need(not wrong, f"{KEPT}: {wrong}")
+
+
+def _findings(station: Station, name: str, before: int) -> list[str]:
+    found = [f["data"]["finding"] for f in _of(station, "finding.found", name, before)]
+    return [one["what"] for one in found if one["code"] == "erase.kept"]
+
+
+def _emptied(station: Station, before: int, was: str) -> None:
+    """The card is empty and the same card; each of its files had a permit of its own, by order of these two."""
+    there = station.guest.call("recorders", "on_card", name=BLANK)
+    need(not there, f"{BLANK} holds {sorted(there)}")
+    wrong = station.guest.call("recorders", "checked", name=BLANK)
+    need(not wrong, f"{BLANK}: {wrong}")
+    now = station.guest.call("recorders", "about", name=BLANK)
+    need(now == was, f"{was} became {now}")
+    (fact,) = station.facts("station.reformatted", before)
+    need(tuple(fact["data"]["by"]) == BY and fact["subject"]["recorder"] == BLANK.upper(), fact)
+    sealed = {fact["subject"]["record"] for fact in _of(station, "record.sealed", BLANK)}
+    intended = _of(station, "record.erase_intended", BLANK)
+    need({f["subject"]["record"] for f in intended} == sealed and len(intended) == len(sealed), intended)
+    need(all(f"by order of {' and '.join(BY)}" in fact["data"]["ground"] for fact in intended), intended)
+    erased = [fact["subject"]["record"] for fact in _of(station, "record.erased", BLANK)]
+    need(sorted(erased) == sorted(sealed), f"erased {erased}")

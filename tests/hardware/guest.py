@@ -16,6 +16,7 @@ from host import INSIDE, cache, run
 BOOT_S = 240
 """A boot takes 20 to 60 emulated seconds, by what else this machine is doing."""
 SNAPSHOT = "booted"
+PIECE = 1 << 20
 
 SPARED = (
     *("dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
@@ -146,6 +147,14 @@ class Guest:
                 f"in the guest, {' '.join(argv)} ended with {done['status']}:\n{done['err'] or done['out']}"
             )
         return dict(done)
+
+    def send(self, path: str, file: Path) -> None:
+        """Bring a large file: in pieces, because the agent gathers each request in memory as it comes."""
+        self.run("rm", "-f", path)
+        with file.open("rb") as content:
+            while piece := content.read(PIECE):
+                self.agent.put(f"{path}.piece", piece)
+                self.run("sh", "-c", f"cat {path}.piece >>{path}; rm {path}.piece")
 
     def settled(self) -> None:
         """Wait until systemd has started everything that starts by itself."""

@@ -21,6 +21,9 @@ NEEDED = {
 """A program, and the Debian package that brings it."""
 
 
+DEBIAN_PYTHON = "/usr/bin/python3"
+
+
 class Unfit(Exception):
     """This machine lacks something; the text says what to do."""
 
@@ -34,6 +37,10 @@ def check() -> None:
         raise Unfit("Building the guest's disk makes device nodes and changes root: run it as root.")
     if sys.version_info[:2] != (3, 11):
         raise Unfit("The guest has Python 3.11, and its wheels are fetched by this interpreter: use Python 3.11.")
+    asked = [DEBIAN_PYTHON, "-c", "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False) if os.path.exists(asked[0]) else None
+    if told is None or told.stdout.strip() != "3.11":
+        raise Unfit(f"The Debian package is built with {DEBIAN_PYTHON}: it must be 3.11 as the guest's, with venv.")
 
 
 def cache() -> Path:

@@ -85,7 +85,7 @@ def latency(station: Station) -> str:
     made = cards(station, "fast", files=1, size=64 << 10)
     since = station.guest.call("events", "listen")
     mark = station.mark
-    rounds = 6
+    rounds = 4
     for turn in range(rounds):
         before = station.mark
         station.guest.call("recorders", "plug", name="fast", port=turn % len(station.ports))

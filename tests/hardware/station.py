@@ -27,6 +27,8 @@ class Station:
         self.guest = guest
         self.known: Facts = []
         self.ports: list[str] = []
+        self.package: Callable[[], Path] | None = None
+        """Gives the Debian package, once it is built."""
 
     # --- as an installer does it --------------------------------------------------------------------------------------
 

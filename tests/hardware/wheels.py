@@ -2,8 +2,11 @@
 
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
@@ -52,6 +55,31 @@ def fetch(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     # `wheel`, not `download`: what the registry has only as source becomes a wheel here, where the compilers are.
     run(*pip, "wheel", "--no-deps", "--require-hashes", "--wheel-dir", folder, "-r", listing)
+
+
+@contextmanager
+def packaging(folder: Path) -> Iterator[Callable[[], Path]]:
+    """Build the Debian package beside everything else, as `make deb` does; what is given waits for it.
+
+    Its virtual environment is made with Debian's own Python, which is the guest's.
+    """
+    folder.mkdir(parents=True)
+    log = folder / "log"
+    with log.open("wb") as said:
+        command = ["nice", sys.executable, str(ROOT / "packaging" / "deb.py"), str(folder)]
+        building = subprocess.Popen(command, stdout=said, stderr=said)
+
+    def made() -> Path:
+        if building.wait():
+            raise RuntimeError(f"the package cannot be built: {log.read_text()[-2000:]}")
+        (package,) = folder.glob("bwcdock_*.deb")
+        return package
+
+    try:
+        yield made
+    finally:
+        building.kill()
+        building.wait()
 
 
 def build(folder: Path, tree: Path = ROOT) -> Path:

@@ -71,7 +71,7 @@ class Looked:
 
 
 def terms(bench: Bench, records: Sequence[Record]) -> Erasing:
-    """When these records' files may go: by the settings, by what central storage has seen of the ledger, and by holds."""
+    """When these records' files may go: by settings and holds, and by what central storage has seen of the ledger."""
     chosen = bench.settings.erase
     return Erasing(
         after_s=chosen.after_days * DAY_S if chosen.enabled else None,

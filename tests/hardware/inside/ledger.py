@@ -43,6 +43,17 @@ def digests(under: str, suffix: str = "") -> dict[str, str]:
     return found
 
 
+def kept() -> dict[str, str]:
+    """What must outlive the program: settings and keys by their SHA-256, every file of spool and central storage, which
+    nothing writes twice, by its size.
+    """
+    sums = {f"{at}/{name}": sum_ for at in ("/etc/bwcdock", STATE / "keys") for name, sum_ in digests(str(at)).items()}
+    for part in ("spool/whole", "central"):
+        sums |= {f"{part}/{name}": str(size) for name, size in sizes(str(STATE / part)).items()}
+    mark = STATE / "founded"
+    return sums | {str(mark): mark.read_text()}
+
+
 def sizes(under: str) -> dict[str, int]:
     """The size of each file below a folder, by its path from there."""
     found = {}

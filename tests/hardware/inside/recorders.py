@@ -161,6 +161,13 @@ def checked(name: str) -> str:
         return done.stdout + done.stderr if done.returncode else ""
 
 
+def about(name: str) -> str:
+    """Kind, label and serial number of the file system on an unplugged recorder's card."""
+    with _attached(DEPOT / f"{name}.img", "--read-only") as part:
+        told = dict(line.split("=", 1) for line in _sh("blkid", "-p", "-o", "export", part).splitlines() if "=" in line)
+    return " ".join(told.get(key, "") for key in ("TYPE", "LABEL", "UUID"))
+
+
 def change(name: str, path: str, at: int) -> str:
     """Write other bytes into a file of an unplugged recorder, which keeps its size and time; its SHA-256 since."""
     with _attached(DEPOT / f"{name}.img") as part, _mounted(part, _kind(name), name) as card:
