@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -37,7 +37,6 @@ from bwcdock.steps.outcome import Outcome
 from bwcdock.steps.perform import act_of, perform
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 HOUSE_LANES = 2
 """Threads for finishing and sealing: as many as a small machine has cores, so that two files' digests overlap."""
@@ -366,7 +365,7 @@ class Station:
         for name in {name for record in records for name in record.sessions} & self.sessions.keys():
             self._settle(self.sessions[name])
 
-    async def ask(self, fn: Callable[..., T], *args: object) -> T:
+    async def ask(self, fn: Callable[..., Any], *args: object) -> Any:
         """What ``fn`` answers, on the lane that talks to the ledger."""
         return await self._desk.submit(fn, *args)
 

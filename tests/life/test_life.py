@@ -507,8 +507,9 @@ class Life(RuleBasedStateMachine):
             elif one.code in {"central.differs", "central.missing"}:
                 assert one.place.partition(":")[2] in self.bad_keys, one
             elif one.code == "spool.stray":
-                # What was published without its fact, and was found bad before the fact came.
-                assert records[one.place].state is State.LISTED, one
+                # What was published without its fact, and was found bad before the fact came: to be pulled again, or
+                # set apart (given up) where the next tries failed too. The next start puts the file aside.
+                assert records[one.place].state in {State.LISTED, State.QUARANTINED, State.LOST}, one
                 assert SPOOL in self.hurt.get(one.place, ()), one
             else:
                 raise AssertionError(one)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -132,8 +133,8 @@ def test_it_says_what_it_does_in_lines_a_machine_reads(tmp_path):
     assert not [event for event in events if event["level"] == "error"]
 
 
-def test_a_sink_that_hangs_holds_up_neither_the_stop_nor_an_ingest(tmp_path):
-    """On the slowest line that may be set, files of a MiB are a storage that does not answer."""
+def test_a_sink_that_takes_for_ever_holds_up_neither_the_stop_nor_an_ingest(tmp_path):
+    """On the slowest line that may be set, files of a MiB take minutes; who does not want to wait need not."""
     dock = station(tmp_path / "dock", {"sink": {"bandwidth": "32 KiB"}})
     folder(dock / "drop/card", {name: data + bytes(1 << 20) for name, data in files(1).items()})
     with daemon(dock) as process:
@@ -142,7 +143,12 @@ def test_a_sink_that_hangs_holds_up_neither_the_stop_nor_an_ingest(tmp_path):
         stop(process)
     settings = dock / "bwcdock.toml"
     settings.write_text(settings.read_text().replace("stop_s = 5", "stop_s = 1"))  # it is ended by force anyhow
-    owing = run("-C", dock, "ingest", dock / "drop/card", "--patience", "0.5", limit_s=12)
+    ingest = start("-C", dock, "ingest", dock / "drop/card", "--patience", "0.5")
+    until(lambda: status(dock)["running"] == ingest.pid)
+    time.sleep(2)  # longer than its patience: it is held back, and goes on
+    assert ingest.poll() is None
+    ingest.send_signal(signal.SIGINT)
+    owing = told(ingest, limit_s=8)
     assert (owing.status, owing.err) == (3, "")
     assert " / 3 sealed here, not yet in central." in owing.out
     assert well("-C", dock, "status")

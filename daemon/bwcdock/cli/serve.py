@@ -62,7 +62,7 @@ def _doing(bench: Bench, station: Station) -> Callable[[Act, Actor], Awaitable[d
     """Acts of people, one after the other beside the station's work; what they change the station then knows."""
 
     async def doing(act: Act, actor: Actor) -> desk.Done:
-        done = await station.ask(desk.do, bench, act, actor)
+        done: desk.Done = await station.ask(desk.do, bench, act, actor)
         await station.know(done.judged_again)
         return done
 
