@@ -154,7 +154,8 @@ def _control(tree: Path, version: str) -> None:
         f"Package: bwcdock\nVersion: {version}\nArchitecture: {_architecture()}\nMaintainer: bwcdock maintainers "
         f"<maintainers@bwcdock.example.org>\nInstalled-Size: {size}\nSection: admin\nPriority: optional\n"
         f"Depends: python3 (>= 3.{minor}), python3 (<< 3.{int(minor) + 1}), systemd (>= 252), udev, libudev1, "
-        f"libc6 (>= 2.34), adduser\nRecommends: systemd-timesyncd | time-daemon\n{DESCRIPTION}"
+        f"libc6 (>= 2.34), adduser\nRecommends: systemd-timesyncd | time-daemon, "
+        f"fonts-wqy-zenhei | fonts-noto-cjk | fonts-wqy-microhei\n{DESCRIPTION}"
     )
     for script in (ROOT / "packaging/debian").iterdir():
         shutil.copy(script, debian / script.name)

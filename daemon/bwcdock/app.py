@@ -16,10 +16,11 @@ from bwcdock.core.record import State
 from bwcdock.core.rulepack import RulePack
 from bwcdock.errors import Misused
 from bwcdock.lanes import moved
-from bwcdock.ledger import Ledger, Signer, open_read_only
+from bwcdock.ledger import Ledger, Reader, Signer, open_read_only
 from bwcdock.ledger.schema import FOUNDED
 from bwcdock.lock import StationLock
 from bwcdock.manifest import RECEIPTS
+from bwcdock.papers.source import Source
 from bwcdock.ports import Clock, Driver, Sink
 from bwcdock.settings import Settings
 from bwcdock.settings import Sink as SinkSettings
@@ -231,6 +232,19 @@ def _spool(settings: Settings, book: Book) -> Spool:
         durable.make_dirs(root)
         _write_once(mark, f"{origin(settings)}\n", mode=0o444)
     return Spool(root, reserve=settings.spool.reserve_ratio)
+
+
+def paper_source(settings: Settings, ledger: Reader, now: datetime) -> Source:
+    """What the builders of papers may ask at this station."""
+    return Source(
+        ledger=ledger,
+        pack=rule_pack(settings)[0],
+        station=settings.station.name,
+        unit=settings.station.unit,
+        zone=settings.station.zone,
+        now=now,
+        receipts=settings.paths.ledger / RECEIPTS,
+    )
 
 
 def sinks(settings: Settings, clock: Clock) -> dict[str, Sink]:

@@ -277,6 +277,12 @@ class Law(Table):
     local_rules: StationPath | None = None
 
 
+class Papers(Table):
+    """How papers are printed."""
+
+    font: StationPath | None = None
+
+
 class Ledger(Table):
     """How often the ledger is signed, and when its silence is an alarm."""
 
@@ -323,6 +329,7 @@ class Settings(Table):
     sink: Annotated[tuple[Sink, ...], Field(max_length=16)] = ()
     push: Push = Push()
     law: Law = Law()
+    papers: Papers = Papers()
     ledger: Ledger = Ledger()
     limits: Limits = Limits()
     log: Log = Log()

@@ -1,7 +1,6 @@
 """Commands that prove: audit (a station), verify (central storage), receipt (one paper)."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from bwcdock.clock import WallClock
 from bwcdock.errors import Misused
 from bwcdock.ledger import Verifier
 from bwcdock.manifest import RECEIPTS, Receipt, open_signed
+from bwcdock.papers.receipt import find
 from bwcdock.verify_central import Report, verify
 
 
@@ -41,26 +41,13 @@ def audited(asked: argparse.Namespace) -> int:
 def receipt(asked: argparse.Namespace) -> int:
     """`bwcdock receipt`."""
     settings = settings_of(asked)
-    data = _paper(settings.paths.ledger / RECEIPTS, asked.session).read_bytes()
+    data = find(settings.paths.ledger / RECEIPTS, asked.session).read_bytes()
     told = open_signed(data, Receipt, Verifier.parse(app.public_key(settings)))
     if asked.json:
         print_json(told, Receipt)
     else:
         say(*receipt_lines(told, settings.station.zone, width()))
     return WELL
-
-
-def _paper(directory: Path, session: str) -> Path:
-    """The one receipt whose session begins so."""
-    if not session:
-        raise Misused("receipt", "No session is named.", "Name one, or how it begins: `bwcdock status` shows them.")
-    names = sorted(name for name in os.listdir(directory) if name.startswith(session) and name.endswith(".json"))
-    if len(names) == 1:
-        return directory / names[0]
-    if names:
-        raise Misused("receipt", f"{len(names)} sessions begin with {session}.", "Say more of it.")
-    hint = "It is written when everything of the session is in central storage; look at `bwcdock status`."
-    raise Misused("receipt", f"There is no receipt of session {session}.", hint)
 
 
 def verified(asked: argparse.Namespace) -> int:

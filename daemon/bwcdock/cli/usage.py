@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bwcdock import __version__
-from bwcdock.cli import plain, usage_rules
+from bwcdock.cli import plain, usage_papers, usage_rules
 from bwcdock.cli.commands import Commands
 from bwcdock.cli.commands import command as _command
 from bwcdock.cli.commands import json_option as _json
@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         _records,
         _audit,
         _receipt,
+        usage_papers.paper,
         _verify,
         _demo,
         _erase,

@@ -11,7 +11,7 @@ from pathlib import Path
 from bwcdock import app, logs
 from bwcdock.cli.common import OWED, WELL, fold, say, settings_of, width
 from bwcdock.cli.progress import Screen
-from bwcdock.cli.receipts import receipt_lines, title
+from bwcdock.cli.receipts import receipt_lines
 from bwcdock.cli.usage import STUCK_S
 from bwcdock.core.names import show
 from bwcdock.core.record import Record, State
@@ -20,6 +20,7 @@ from bwcdock.core.view import unlisted
 from bwcdock.detect.named import Named
 from bwcdock.errors import Misused
 from bwcdock.ledger import Ledger
+from bwcdock.papers.words import title
 from bwcdock.settings import Settings
 from bwcdock.station import Station
 from bwcdock.steps import receipt

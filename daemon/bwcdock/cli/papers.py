@@ -1,0 +1,45 @@
+"""Commands that make papers: paper."""
+
+import argparse
+from pathlib import Path
+
+from bwcdock import app, durable
+from bwcdock.cli.common import WELL, say, settings_of
+from bwcdock.clock import WallClock
+from bwcdock.errors import Misused
+from bwcdock.ledger import open_read_only
+from bwcdock.papers import fonts, html, pdf, registry
+from bwcdock.papers.model import Paper
+from bwcdock.papers.source import Asked
+from bwcdock.settings import Settings
+
+
+def paper(asked: argparse.Namespace) -> int:
+    """`bwcdock paper`."""
+    settings = settings_of(asked)
+    with open_read_only(settings.paths.ledger) as ledger:
+        source = app.paper_source(settings, ledger, WallClock().now())
+        made = registry.build(asked.kind, source, Asked(subjects=tuple(asked.subjects), fields=dict(asked.field)))
+    _write(asked.out, _rendered(made, asked.out, settings))
+    say(f"{made.title} {made.number}: {asked.out}")
+    return WELL
+
+
+def _rendered(made: Paper, out: Path, settings: Settings) -> bytes:
+    match out.suffix.lower():
+        case ".html":
+            return html.render(made)
+        case ".pdf":
+            return pdf.render(made, fonts.find(settings.papers.font))
+    raise Misused("paper", f"{out} says no form of paper.", "Name a file that ends in .html or .pdf.")
+
+
+def _write(out: Path, data: bytes) -> None:
+    try:
+        durable.write_small(out, data, mode=0o640)
+    except FileExistsError as error:
+        raise Misused("paper", f"{out} is there already.", "Name another file; nothing was changed.") from error
+    except OSError as error:
+        raise Misused(
+            "paper", f"{out} cannot be written: {error.strerror}.", "Name a directory that is there."
+        ) from error
