@@ -1,11 +1,15 @@
 """Commands that make papers: paper."""
 
 import argparse
+import hashlib
 from pathlib import Path
 
 from bwcdock import app, durable
+from bwcdock.cli import desk
 from bwcdock.cli.common import WELL, say, settings_of
 from bwcdock.clock import WallClock
+from bwcdock.core.facts import Actor
+from bwcdock.desk.line import act_of
 from bwcdock.errors import Misused
 from bwcdock.ledger import open_read_only
 from bwcdock.papers import fonts, html, pdf, registry
@@ -20,9 +24,20 @@ def paper(asked: argparse.Namespace) -> int:
     with open_read_only(settings.paths.ledger) as ledger:
         source = app.paper_source(settings, ledger, WallClock().now())
         made = registry.build(asked.kind, source, Asked(subjects=tuple(asked.subjects), fields=dict(asked.field)))
-    _write(asked.out, _rendered(made, asked.out, settings))
+    data = _rendered(made, asked.out, settings)
+    _write(asked.out, data)
     say(f"{made.title} {made.number}: {asked.out}")
+    if asked.as_person:
+        _enter(settings, asked, data)
     return WELL
+
+
+def _enter(settings: Settings, asked: argparse.Namespace, data: bytes) -> None:
+    """Which paper was issued by whom: what was signed can be told from what was printed later."""
+    said = {"paper": asked.kind, "subject": " ".join(asked.subjects), "copies": asked.copies}
+    chosen = act_of("issue-paper", {**said, "sha256": hashlib.sha256(data).hexdigest()})
+    done = desk.perform(settings, chosen, Actor(name=asked.as_person, role=asked.role or ""))
+    say(f"已登记 / entered: {done.matter}")
 
 
 def _rendered(made: Paper, out: Path, settings: Settings) -> bytes:

@@ -12,15 +12,21 @@ def paper(commands: Commands) -> None:
         commands,
         "paper",
         "print a paper (移交回执, 证据说明 …) as HTML or PDF",
-        "Write a paper that can be printed and signed. KIND is `receipt` (移交回执; SUBJECT: a docking) or `evidence` "
-        "(证据说明; SUBJECT: one or more recordings). What no fact tells is a line to be filled in by hand, or by "
-        "--field. The footnote names the ledger entries and the signed head it rests on. Works beside the daemon.",
+        "Write a paper that can be printed and signed. KIND and SUBJECT: `receipt` (移交回执) a docking; `evidence` "
+        "(证据说明) recordings; `access-register` (查阅复制登记簿) requests, or none for all; `interruption` "
+        "(中断记录说明), `unrecorded` (未记录工作记录), `late` (逾期移交说明) an explanation; `issues` (领用归还登记) "
+        "recorders, or none for all; `handover` (交接清单) a handover; `equipment` (配备情况表) none; `spot-check` "
+        "(抽查记录) a check. What no fact tells is a line to be filled in by hand, or by --field. "
+        "The footnote names the ledger entries and the signed head it rests on. Works beside the daemon.",
         "papers.paper",
         "Example: bwcdock paper evidence 3f2a --field 证明目的=占道经营 --out 证据说明.pdf",
     )
-    made.add_argument("kind", metavar="KIND", help="receipt, evidence")
-    made.add_argument("subjects", metavar="SUBJECT", nargs="*", help="a docking or a recording, or how its id begins")
+    made.add_argument("kind", metavar="KIND", help="which paper")
+    made.add_argument("subjects", metavar="SUBJECT", nargs="*", help="what it is about: an id, or how it begins")
     made.add_argument("--out", type=Path, metavar="FILE", required=True, help="a new file, .html or .pdf")
+    made.add_argument("--as", dest="as_person", metavar="PERSON", help="enter in the ledger that this person issued it")
+    made.add_argument("--role", metavar="ROLE", help="in which role of the rule pack")
+    made.add_argument("--copies", type=int, default=1, metavar="N", help="in how many copies (份数) it is issued (1)")
     _fields(made)
 
 

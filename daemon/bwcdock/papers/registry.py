@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bwcdock.errors import Misused
-from bwcdock.papers import evidence, receipt
+from bwcdock.papers import access_register, equipment, evidence, explanation, handover, issues, receipt, spot_check
 from bwcdock.papers.model import Paper
 from bwcdock.papers.source import Asked, Source
 
@@ -22,6 +22,14 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind(id="receipt", title="移交回执", subjects="SESSION", build=receipt.build),
     Kind(id="evidence", title="证据说明", subjects="RECORD…", build=evidence.build),
+    Kind(id="access-register", title="查阅复制登记簿", subjects="[REQUEST…]", build=access_register.build),
+    Kind(id="interruption", title="中断记录说明", subjects="EXPLANATION", build=explanation.interruption),
+    Kind(id="unrecorded", title="未记录工作记录", subjects="EXPLANATION", build=explanation.unrecorded),
+    Kind(id="late", title="逾期移交说明", subjects="EXPLANATION", build=explanation.late),
+    Kind(id="issues", title="领用归还登记", subjects="[RECORDER…]", build=issues.build),
+    Kind(id="handover", title="交接清单", subjects="HANDOVER", build=handover.build),
+    Kind(id="equipment", title="配备情况表", subjects="", build=equipment.build),
+    Kind(id="spot-check", title="抽查记录", subjects="CHECK", build=spot_check.build),
 )
 
 

@@ -1,0 +1,86 @@
+"""查阅复制登记簿: who saw or got what, why, who agreed, who let it be done, when."""
+
+from bwcdock.core.desk.access import Access
+from bwcdock.core.rulepack import Ruled
+from bwcdock.errors import Misused
+from bwcdock.papers.model import Paper, Table
+from bwcdock.papers.names import person, role
+from bwcdock.papers.source import Asked, Source
+from bwcdock.papers.words import moment
+
+ACT_ZH = {
+    "view_inside": "内部查阅",
+    "view_outside": "对外查阅",
+    "copy": "复制",
+    "provide": "对外提供",
+    "publish": "发布",
+}
+HOW_ZH = {"viewed": "调阅", "copied": "复制", "exported": "导出"}
+STATE_ZH = {"requested": "待审批", "granted": "已批准", "refused": "已拒绝"}
+
+
+def build(source: Source, asked: Asked) -> Paper:
+    """The whole register, or the lines of the requests that are named."""
+    found = [request for request in source.ledger.matters(Access) if not asked.subjects or request.id in asked.subjects]
+    if asked.subjects and len(found) < len(set(asked.subjects)):
+        raise Misused("paper access-register", "There is no such request.", "`bwcdock desk list access` shows them.")
+    found.sort(key=lambda request: (request.since, request.id))
+    rules: list[Ruled] = [sheet for sheet in source.pack.sheets if sheet.id == "access_register"]
+    rules += [duty for duty in source.pack.duties if duty.id == "access-register"]
+    return Paper(
+        title="查阅复制登记簿",
+        number=f"{source.station}-access-{len(found)}",
+        unit=source.unit,
+        station=source.station,
+        made_at=source.local_now,
+        blocks=(_requests(source, found), _uses(source, found)),
+        signatures=("管理员",),
+        proof=source.proof((seq for request in found for seq in request.entries), source.rules(*rules)),
+    )
+
+
+def _requests(source: Source, found: list[Access]) -> Table:
+    rows = tuple(
+        (
+            request.id,
+            request.applicant,
+            f"{ACT_ZH[request.act]}，{len(request.records)} 个文件",
+            request.reason,
+            "\n".join(
+                f"{person(source, a.by)} {role(source, a.role)} {moment(a.at, source.zone)}" for a in request.agreed
+            )
+            or request.refusal,
+            STATE_ZH[request.state],
+        )
+        for request in found
+    )
+    return Table(
+        title="申请与审批",
+        heads=("申请号", "申请人", "事项", "事由", "审批人", "状态"),
+        widths=(12, 14, 18, 22, 24, 10),
+        rows=rows,
+        note="" if rows else "尚无申请。",
+    )
+
+
+def _uses(source: Source, found: list[Access]) -> Table:
+    lines = [(request, use) for request in found for use in request.used]
+    rows = tuple(
+        (
+            moment(use.at, source.zone),
+            request.id,
+            use.who,
+            HOW_ZH[use.how],
+            str(use.copies or "—"),
+            request.reason,
+            person(source, use.by),
+        )
+        for request, use in sorted(lines, key=lambda line: line[1].at)
+    )
+    return Table(
+        title="调阅复制登记",
+        heads=("时间", "申请号", "调阅人、复制人", "方式", "份数", "事由", "经办管理员"),
+        widths=(18, 11, 17, 9, 8, 20, 17),
+        rows=rows,
+        note="" if rows else "尚无调阅或复制。",
+    )
