@@ -52,6 +52,8 @@ def test_the_same_words_do_the_same_with_and_without_a_daemon(tmp_path, at_work)
         assert not (dock / "run" / NAME).exists()
     else:
         work()
+    ledger = json.loads(well("-C", dock, "status", "--json"))["ledger"]
+    assert ledger["signed_size"] == ledger["size"]
     (card,) = json.loads(well("-C", dock, "desk", "list", "device", "card", "--json"))
     assert card["issues"][0]["to"] == "002"
     assert "王管理" in well("-C", dock, "desk", "list", "person", "001")

@@ -45,7 +45,9 @@ def perform(settings: Settings, chosen: Act, actor: Actor) -> Done:
     if overview.running(settings) is not None:
         return line.ask(settings.paths.run, chosen, actor)
     with app.opened(settings) as bench:
-        return doing.do(bench, chosen, actor)
+        done = doing.do(bench, chosen, actor)
+        bench.book.ask(lambda ledger: ledger.checkpoint())  # nobody else will sign over it until the next start
+        return done
 
 
 def _runs(entries: Sequence[int]) -> str:
