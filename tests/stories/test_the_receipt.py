@@ -36,7 +36,7 @@ async def test_central_storage_does_not_take_it_at_first(tmp_path: Path) -> None
     card = bed.recorder("F1-0001")
     card.record("a.mp4", b"x" * 5000)
     sink.hang("note", "receipts/")
-    async with bed.at_work():
+    async with bed.at_work() as station:
         card.plug()
         await bed.until(lambda: sink.hanging)
         card.unplug()
@@ -45,6 +45,7 @@ async def test_central_storage_does_not_take_it_at_first(tmp_path: Path) -> None
         written = path.read_bytes()
         assert not bed.facts(Receipted)
         sink.let_go()
+        await bed.until(lambda: station.idle)  # what hung has ended: while it has not, the minute would pass it by
         clock.advance(timedelta(minutes=1, seconds=1))
         await bed.until(lambda: clock.advance(1) or bed.facts(Receipted))
     assert path.read_bytes() == sink.inner.objects[f"receipts/{path.name}"] == written
