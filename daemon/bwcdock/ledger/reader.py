@@ -36,6 +36,12 @@ SELECT id FROM record INDEXED BY record_sinkless
 """
 """Every record for which ``Record.finished`` is false, each part by an index: what is finished costs nothing."""
 
+_AWAITED = """
+SELECT sink.value, count(*) FROM record, json_each(doc, '$.obligation.sinks') AS sink
+WHERE waits_for = 'work' AND waits_for <> 'nothing' AND state IN ('sealed', 'released')
+AND sink.value NOT IN (SELECT value FROM json_each(doc, '$.copies')) GROUP BY 1 ORDER BY 1
+"""
+
 M = TypeVar("M", bound=desk.Matter)
 
 PAGE = 1000
@@ -148,6 +154,10 @@ class Reader:
         """Whether any record is confirmed in this sink; reads them all where none is."""
         sql = "SELECT 1 FROM record, json_each(doc, '$.copies') AS copy WHERE copy.value = ? LIMIT 1"
         return bool(self._rows(sql, sink))
+
+    def awaited(self) -> dict[str, int]:
+        """How many sealed records wait for each sink that owes them a copy; asks only those that wait for something."""
+        return dict(self._rows(_AWAITED))
 
     def recorders(self) -> list[str]:
         """The serials of all recorders that were ever docked."""

@@ -33,6 +33,9 @@ RECEIPTS_BACK = 500
 BEHIND = timedelta(seconds=1)
 """A clock that is disciplined is slewed by less between a stop and the next start."""
 
+GONE_SINK = "sink.gone."
+"""What begins the code of the finding that something is owed to a sink that is not in the settings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
@@ -103,7 +106,7 @@ def advance(bench: Bench, fact: Fact) -> Session | None:
 
 
 def beat(bench: Bench) -> None:
-    """Say that the station is on and how its clock is; an unvouched clock is a finding."""
+    """Say that the station is on, how its clock is, and what waits for a sink that the settings no longer name."""
     clock = bench.station_clock()
     facts: list[Fact] = [Beat(clock=clock)]
     if clock.startswith("unvouched"):
@@ -116,7 +119,7 @@ def beat(bench: Bench) -> None:
         facts.append(Found(finding=finding))
     else:
         facts.append(Settled(code="clock.unvouched", how=clock))
-    bench.book.record([*facts, _behind_ledger(bench)])
+    bench.book.record([*facts, _behind_ledger(bench), *_gone_sinks(bench)])
 
 
 def _behind_ledger(bench: Bench) -> Fact:
@@ -134,6 +137,31 @@ def _behind_ledger(bench: Bench) -> Fact:
         "then, and deadlines and dates are judged by that; nothing is lost and nothing stops.",
     )
     return Found(finding=finding)
+
+
+def _gone_sinks(bench: Bench) -> list[Fact]:
+    """Sinks that sealed records are owed to and that the settings do not name: nobody would ever push there.
+
+    A record that is not sealed yet is none of them: the seal asks the pack again, with the sinks of today.
+    """
+    waiting, told = bench.book.ask(lambda ledger: (ledger.awaited(), ledger.findings(kind="station")))
+    found = {f"{GONE_SINK}{name}": _gone_sink(name, n) for name, n in waiting.items() if name not in bench.sinks}
+    over = [open_.finding.code for open_ in told if open_.finding.code.startswith(GONE_SINK)]
+    return [
+        *(Found(finding=finding) for finding in found.values()),
+        *(Settled(code=code, how="nothing waits for it, or it is back") for code in over if code not in found),
+    ]
+
+
+def _gone_sink(name: str, count: int) -> Finding:
+    many = f"{count} recordings wait" if count > 1 else "1 recording waits"
+    return Finding(
+        severity=Severity.WARN,
+        code=f"{GONE_SINK}{name}",
+        what=f"{many} for central storage {name}, which is not in the settings any more.",
+        remedy=f"Put the [[sink]] named {name} back into the settings and start the station anew; what is owed there "
+        "counts as owed, and stays in the spool, until it is there.",
+    )
 
 
 def sign_head(bench: Bench) -> int:
