@@ -33,7 +33,7 @@ check: $(STAMP) ## format, lint, types, import contracts
 	MYPYPATH=tests/typed $(BIN)/mypy tests/typed/api.py tests/typed/example_driver.py
 	$(BIN)/lint-imports
 
-check-dock: $(STAMP) ## the dock against this machine's udev and systemd (needs Debian's udev, systemd, strace)
+check-dock: $(STAMP) ## the dock against this machine's udev and systemd (needs Debian's udev, systemd, strace; as root it does more, else it says what it skips)
 	$(BIN)/python -m pytest -q tests/dock
 
 bench: $(STAMP) ## measure against peers and floors; one JSON line a figure

@@ -59,9 +59,16 @@ exit $status
 """
 
 
+ALONE = ["--net", "--mount"]
+"""Namespaces of its own for every test of these."""
+
+AS_NOBODY = ["--user", "--map-root-user"]
+"""As root of nothing: no privilege, where the machine lets ordinary users do it."""
+
+
 def inside(test):
     """Run this test in namespaces of its own, as root of nothing, on a bus of files."""
-    return _elsewhere(test, ["--user", "--map-root-user"], _FILES)
+    return _elsewhere(test, AS_NOBODY, _FILES)
 
 
 def with_udevd(test):
@@ -81,7 +88,7 @@ def _elsewhere(test, flags, mounts):
             "GROUPS_FILE": GROUPS,
         }
         ended = subprocess.run(
-            ["unshare", "--net", "--mount", *flags, "sh", "-c", mounts, "sh", *command],
+            ["unshare", *ALONE, *flags, "sh", "-c", mounts, "sh", *command],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -92,7 +99,7 @@ def _elsewhere(test, flags, mounts):
         assert ended.returncode == 0, f"status {ended.returncode}:\n{told}"
 
     outside.__name__, outside.__doc__ = test.__name__, test.__doc__
-    outside.inside = test
+    outside.inside, outside.flags = test, flags
     return outside
 
 
