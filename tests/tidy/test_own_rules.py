@@ -18,6 +18,7 @@ from tree import DAEMON, ROOT, product, short, texts
 
 WRITERS = {
     "durable.py": "the one place where bytes and names are made to last",
+    "durable_tree.py": "durable.py for a whole folder on a volume that is carried away; with it too long to be read",
     "calls.py": "the system calls durable.py makes, as one object that a test can replace",
     "lock.py": "a lock belongs to an inode, so it cannot be written as a new file under an old name; it need not last",
     "ledger/schema.py": "SQLite writes its own files, by its own rules for what lasts",

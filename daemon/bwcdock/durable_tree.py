@@ -1,0 +1,76 @@
+"""A folder that appears whole under its name or not at all, on whatever volume somebody plugged in to carry it away.
+
+As everything in :mod:`bwcdock.durable`: content is synced before its name, and what dies half way leaves a hidden
+``.<name>.<random>.tmp`` behind that nothing reads. What fails leaves nothing.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from bwcdock import durable
+from bwcdock.calls import SYSTEM, System
+
+_NO_FLAG = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+
+
+def hidden(final: Path) -> Path:
+    """A name beside ``final`` for what is not finished: on the same volume, so that it needs only to be renamed."""
+    return final.with_name(f".{final.name[:40]}.{secrets.token_hex(8)}.tmp")
+
+
+@contextmanager
+def growing(final: Path) -> Iterator[Path]:
+    """A hidden folder, to be filled and then given its name by :func:`appear`; gone at the end if it was not.
+
+    Raises ``FileExistsError`` where ``final`` is there already, else ``OSError``.
+    """
+    if os.path.lexists(final):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
+    folder = hidden(final)
+    os.mkdir(folder, 0o750)
+    try:
+        yield folder
+    finally:
+        if os.path.lexists(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def appear(folder: Path, final: Path, *, system: System = SYSTEM) -> None:
+    """Give a folder that was filled with :func:`created` its name; when it returns, all of it is durable.
+
+    If it dies before the last sync, a power cut may bring the hidden name back.
+    """
+    for where, _, _ in os.walk(folder):
+        durable.fsync_dir(Path(where), system=system)
+    try:
+        system.rename_noreplace(str(folder), str(final))
+    except OSError as error:
+        if error.errno not in _NO_FLAG:
+            raise
+        # FAT, SMB and others: look, then rename. A rename of a folder replaces nothing but an empty folder.
+        if os.path.lexists(final):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from None
+        system.rename(folder, final)
+    durable.fsync_dir(final.parent, system=system)
+
+
+@contextmanager
+def created(path: Path, *, system: System = SYSTEM) -> Iterator[BinaryIO]:
+    """A new file to write to, synced at the end; gone where writing it failed. A missing folder is made."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    stream = open(path, "xb")  # noqa: SIM115  (a file that was there before must not be discarded below)
+    try:
+        with stream:
+            yield stream
+            stream.flush()
+            system.fsync(stream.fileno())
+    except BaseException:
+        with suppress(OSError):
+            durable.discard(path, system=system)
+        raise
