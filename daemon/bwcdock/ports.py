@@ -1,7 +1,7 @@
 """The contracts: what a driver, a recorder, a sink and a clock promise."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -151,6 +151,19 @@ class Tidies(Protocol):
 
     def tidy(self, before: datetime) -> None:
         """Remove what this station began and last wrote to before that moment; nobody else's, nothing published."""
+        ...
+
+
+@runtime_checkable
+class Gives(Protocol):
+    """Ability of a sink: an object can be had back whole."""
+
+    def give(self, key: str) -> Generator[memoryview]:
+        """The bytes of the object under ``key`` in order, each chunk valid until the next is asked for.
+
+        Nothing is proven by them: whoever takes them compares. Where there is no such object: ``Unreachable``. Close
+        the generator, or exhaust it.
+        """
         ...
 
 

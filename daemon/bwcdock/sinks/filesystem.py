@@ -6,7 +6,7 @@ import heapq
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -175,6 +175,19 @@ class FilesystemSink:
             what = f"{self.name} holds something too large to be a document under {key}."
             raise Conflict("recall", what, "Find out who put it there.", key)
         return data
+
+    def give(self, key: str) -> Generator[memoryview]:
+        """See :class:`bwcdock.ports.Gives`: read from the disk. What its taker raises is not the volume's fault."""
+        parts = check_key(key)
+        with (
+            self._told("give", key),
+            self._central() as root,
+            self._folder(root, parts) as (folder, name),
+            Reading(_at(folder, name), system=self._system) as reading,
+        ):
+            for chunk in chunks(reading, Buffers(count=1)):
+                self._pace(len(chunk))
+                yield chunk
 
     def newest(self, prefix: str, suffix: str, most: int) -> list[str]:
         """See :class:`bwcdock.ports.Sink`. What is no good key (a foreign name, a dotted one) is passed over."""
