@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 3, 2, 9, 30, 5, tzinfo=ZoneInfo("Asia/Shanghai"))
-HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}{% raw %}\x1b[31m\u202egpj.exe\u202c\x00\u200b"
+HOSTILE = "</style><script>alert(1)</script>\"'&{{7*7}}{% raw %}\x1b[31m\u202egpj.exe\u202c\x00\u200b"
 DIGESTS = [hashlib.sha256(bytes([at])).hexdigest() for at in range(90)]
 RULE = Rule(regulation="某办法", article="第十六条", quote="制作视听资料证据时，应注明证据名称来源")
 PROOF = Proof(origin="bwcdock/dock-07", entries=(3, 4, 5, 9, 200), head_size=100, head_root="cd" * 32, rules=(RULE,))
@@ -213,7 +213,7 @@ def test_a_long_table_goes_over_pages_with_its_heads(tmp_path):
 @needs_poppler
 def test_hostile_text_is_printed_as_text(tmp_path):
     text = printed(pdf.render(everywhere(HOSTILE), fonts.find()), tmp_path, "-raw")
-    assert "<script>" in text
+    assert "<script>" in text.replace("\n", "")
     assert "\\u{202e}" in text
     assert not re.search("[\x00-\x08\x1b\u200b\u202a-\u202e]", text)
 

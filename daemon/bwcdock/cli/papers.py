@@ -1,4 +1,4 @@
-"""Commands that make papers: paper."""
+"""Commands that make papers and packages: paper, export."""
 
 import argparse
 import hashlib
@@ -6,13 +6,14 @@ from pathlib import Path
 
 from bwcdock import app, durable
 from bwcdock.cli import desk
-from bwcdock.cli.common import WELL, say, settings_of
+from bwcdock.cli.common import WELL, say, settings_of, size
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Actor
 from bwcdock.desk.line import act_of
 from bwcdock.errors import Misused
 from bwcdock.ledger import open_read_only
 from bwcdock.papers import fonts, html, pdf, registry
+from bwcdock.papers.export import package, permit
 from bwcdock.papers.model import Paper
 from bwcdock.papers.source import Asked
 from bwcdock.settings import Settings
@@ -58,3 +59,38 @@ def _write(out: Path, data: bytes) -> None:
         raise Misused(
             "paper", f"{out} cannot be written: {error.strerror}.", "Name a directory that is there."
         ) from error
+
+
+def export(asked: argparse.Namespace) -> int:
+    """`bwcdock export`."""
+    settings = settings_of(asked)
+    clock = WallClock()
+    with open_read_only(settings.paths.ledger) as ledger:
+        source = app.paper_source(settings, ledger, clock.now())
+        records = tuple(source.record(named).id for named in asked.records)
+        order = package.Order(
+            records=records, to=asked.to, iso=asked.iso, copies=asked.copies, fields=dict(asked.field)
+        )
+        made = package.export(
+            source,
+            app.sinks(settings, clock),
+            settings.paths.spool / "whole",
+            order,
+            permit.ask(ledger, records, asked.reason),
+            font=_font(settings),
+        )
+    say(f"{made.to}: {made.files} files, {size(made.size)}, {made.digest}")
+    if made.iso:
+        say(f"{made.iso}: {made.disc} × {asked.copies}")
+    say(*(f"{zh} / {en}" for zh, en in made.notes))
+    return WELL
+
+
+def _font(settings: Settings) -> fonts.Font | None:
+    """The font, or none where the station has none: a package then has its papers as HTML."""
+    try:
+        return fonts.find(settings.papers.font)
+    except Misused:
+        if settings.papers.font is not None:
+            raise
+        return None

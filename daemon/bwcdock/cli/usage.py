@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         _audit,
         _receipt,
         usage_papers.paper,
+        usage_papers.export,
         _verify,
         _demo,
         _erase,

@@ -1,9 +1,12 @@
-"""What may be typed for papers to print."""
+"""What may be typed for papers to print and packages to hand over."""
 
 import argparse
 from pathlib import Path
 
 from bwcdock.cli.commands import Commands, command
+
+MOST_COPIES = 999
+"""More discs of one package than this is a slip of the pen."""
 
 
 def paper(commands: Commands) -> None:
@@ -30,6 +33,30 @@ def paper(commands: Commands) -> None:
     _fields(made)
 
 
+def export(commands: Commands) -> None:
+    """`bwcdock export`."""
+    made = command(
+        commands,
+        "export",
+        "hand recordings over: a package with proofs, papers and a verifier",
+        "Make a BagIt package of the originals, read from central storage (else from the spool, never from a recorder) "
+        "and compared with the sealed digests, with their signed manifests, ledger proofs, 移交回执 and 证据说明, and "
+        "a verify.py that needs nothing but Python. Needs an approved request for access. Nothing half-made is left.",
+        "papers.export",
+        "Example: bwcdock export 3f2a 77c0 --to /media/usb/案卷12 --iso 案卷12.iso --copies 2 --reason 行政处罚案卷",
+    )
+    made.add_argument("records", metavar="RECORD", nargs="+", help="a recording, or how its id begins")
+    made.add_argument(
+        "--to", type=Path, metavar="DIR", required=True, help="the package: a directory that is not there yet"
+    )
+    made.add_argument("--iso", type=Path, metavar="FILE", help="an image of it to burn, too")
+    made.add_argument(
+        "--copies", type=_copies, metavar="N", default=1, help="how many discs are made of it, for the papers (1)"
+    )
+    made.add_argument("--reason", default="", metavar="TEXT", help="what for, where the request does not say (事由)")
+    _fields(made)
+
+
 def _fields(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--field", type=_field, action="append", default=[], metavar="LABEL=TEXT", help="fill in a field of the paper"
@@ -44,3 +71,13 @@ def _field(text: str) -> tuple[str, str]:
 
 
 _field.__name__ = "LABEL=TEXT"  # argparse says "invalid … value"
+
+
+def _copies(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MOST_COPIES:
+        raise ValueError
+    return count
+
+
+_copies.__name__ = f"number of copies (1 to {MOST_COPIES})"

@@ -7,7 +7,7 @@ from bwcdock.core.record import Record, State
 from bwcdock.core.rulepack import Sheet
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Block, Field, Fields, Paper, Rule, Table, Text
-from bwcdock.papers.source import Asked, Source, filled, given, seqs
+from bwcdock.papers.source import Asked, Source, filled, given, handed_over, seqs
 from bwcdock.papers.words import METHOD_ZH, SOURCE_ZH, between, count_of_bytes, moment, seconds, title
 
 PLAIN = ("制作人", "提取人", "提取时间")
@@ -30,7 +30,7 @@ def build(source: Source, asked: Asked) -> Paper:
             what = f"Recording {record.id[:12]} is {record.state}, and not sealed: nothing is proven of it."
             raise Misused("paper evidence", what, "`bwcdock records` shows what it waits for.")
     sheets = _sheets(source, records)
-    labels = list(dict.fromkeys(label for sheet in sheets for label in sheet.fields)) or list(PLAIN)
+    labels = fields(source, records)
     values = given(labels, asked)
     entries: list[int] = []
     details: list[Block] = []
@@ -51,10 +51,16 @@ def build(source: Source, asked: Asked) -> Paper:
         unit=source.unit,
         station=source.station,
         made_at=source.local_now,
-        blocks=(*blocks, *details, *_findings(source, records)),
+        blocks=(*blocks, *details, *_findings(source, records), *handed_over(asked)),
         signatures=_signers(source, sheets),
         proof=source.proof(entries, _rules(source, sheets, records)),
     )
+
+
+def fields(source: Source, records: list[Record]) -> list[str]:
+    """The labels of the sheet over these recordings, in the words of the regulation."""
+    named = (label for sheet in _sheets(source, records) for label in sheet.fields)
+    return list(dict.fromkeys(named)) or list(PLAIN)
 
 
 def _sheets(source: Source, records: list[Record]) -> tuple[Sheet, ...]:
@@ -86,7 +92,7 @@ def _known(source: Source, records: list[Record]) -> Mapping[str, Field]:
     first = records[0]
     names = first.item.path.rpartition("/")[2]
     if len(records) > 1:
-        names += f" 等 {len(records)} 件(见清单)"
+        names += f" 等 {len(records)} 件（见清单）"
     serials = "、".join(dict.fromkeys(record.recorder for record in records))
     officers = "、".join(dict.fromkeys(record.item.officer for record in records if record.item.officer))
     starts = [record.corrected.start for record in records if record.corrected.start]
@@ -117,7 +123,7 @@ def _list(source: Source, records: list[Record]) -> Table:
         )
         for number, record in enumerate(records, 1)
     )
-    heads = ("序号", "文件", "字节数", "摄录时间(校正后)", "SHA-256")
+    heads = ("序号", "文件", "字节数", "摄录时间（校正后）", "SHA-256")
     return Table(title="清单", heads=heads, widths=(8, 24, 14, 22, 32), rows=rows)
 
 
@@ -183,7 +189,7 @@ def _corrected(source: Source, record: Record) -> Field:
     right, drift = record.corrected, record.drift
     value = between(right.start, right.end, source.zone) or "无法确定"
     if right.method == "uncorrected":
-        note = f"{METHOD_ZH['uncorrected']}；时间来源本身的误差 ±{seconds(right.uncertainty_ms)},设备时钟的误差未知"
+        note = f"{METHOD_ZH['uncorrected']}；时间来源本身的误差 ±{seconds(right.uncertainty_ms)}，设备时钟的误差未知"
     else:
         side = "快" if right.offset_ms > 0 else "慢"
         off = f"设备时钟{side} {seconds(abs(right.offset_ms))}" if right.offset_ms else "设备时钟无偏差"
@@ -213,7 +219,7 @@ def _media(record: Record) -> Field:
 
 def _sealed(source: Source, record: Record) -> Field:
     read = "绕过缓存从磁盘读回" if record.readback == "direct" else "读回"
-    return Field(label="封存", value=moment(record.sealed_at, source.zone), note=f"{read},与采集时的摘要一致")
+    return Field(label="封存", value=moment(record.sealed_at, source.zone), note=f"{read}，与采集时的摘要一致")
 
 
 def _copies(source: Source, record: Record) -> list[Field]:

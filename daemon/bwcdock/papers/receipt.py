@@ -11,7 +11,7 @@ from bwcdock.core.view import STANDING_ZH
 from bwcdock.errors import Misused, Untrue
 from bwcdock.manifest import Receipt, ReceiptLine, open_signed
 from bwcdock.papers.model import Block, Field, Fields, Paper, Rule, Table
-from bwcdock.papers.source import Asked, Source, filled, given
+from bwcdock.papers.source import Asked, Source, filled, given, handed_over
 from bwcdock.papers.words import KEY_ZH, STATE_ZH, count_of_bytes, moment, title
 
 FIELDS = ("执法人员",)
@@ -34,7 +34,12 @@ def build(source: Source, asked: Asked) -> Paper:
         unit=source.unit,
         station=told.station,
         made_at=told.at.astimezone(ZoneInfo(source.zone)),
-        blocks=(_handed(source, told, session, values, len(lines)), _files(source, lines), *_findings(told, asked)),
+        blocks=(
+            _handed(source, told, session, values, len(lines)),
+            _files(source, lines),
+            *_findings(told, asked),
+            *handed_over(asked),
+        ),
         signatures=("移交人", "接收人"),
         proof=source.proof(_entries(source, data, session, lines), _rules(source, told, lines)),
     )

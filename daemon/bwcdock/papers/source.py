@@ -10,8 +10,8 @@ from bwcdock.core.facts import Beat, Entry, Started
 from bwcdock.core.record import Record, State
 from bwcdock.core.rulepack import Ruled, RulePack, Sheet
 from bwcdock.errors import Misused
-from bwcdock.ledger import Reader
-from bwcdock.papers.model import Field, Proof, Rule
+from bwcdock.ledger import Checkpoint, Reader
+from bwcdock.papers.model import Field, Fields, Proof, Rule
 
 PAGE = 200
 """Entries looked through at a time for the word on the station's clock: there is one in every ten quiet minutes."""
@@ -22,17 +22,21 @@ class Asked:
     """What a person asked for: ``subjects`` after the kind, ``fields`` filled in by hand, by the paper's own labels.
 
     Where ``only`` is not empty the paper tells of no other recordings than these: what is handed to an outsider names
-    nobody else's.
+    nobody else's. ``handed`` says of the package a paper lies in to whom it goes, and by whose leave.
     """
 
     subjects: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     only: frozenset[str] = frozenset()
+    handed: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Everything a paper is made from. ``now`` is when it is made, ``receipts`` where the signed receipts lie."""
+    """Everything a paper is made from. ``now`` is when it is made, ``receipts`` where the signed receipts lie.
+
+    ``head`` is the signed head that footnotes name; without it the newest there is.
+    """
 
     ledger: Reader
     pack: RulePack
@@ -41,6 +45,7 @@ class Source:
     zone: str
     now: datetime
     receipts: Path
+    head: Checkpoint | None = None
 
     @property
     def local_now(self) -> datetime:
@@ -64,12 +69,13 @@ class Source:
 
     def proof(self, entries: Iterable[int], rules: Iterable[Rule]) -> Proof:
         """The footnote: these entries under the newest signed head, serving these rules."""
-        head = self.ledger.last_head()
+        newest = self.ledger.last_head()
+        head = self.head or (newest.checkpoint if newest else None)
         return Proof(
             origin=self.ledger.origin,
             entries=tuple(sorted(set(entries))),
-            head_size=head.checkpoint.size if head else 0,
-            head_root=head.checkpoint.root.hex() if head else "",
+            head_size=head.size if head else 0,
+            head_root=head.root.hex() if head else "",
             rules=tuple(dict.fromkeys(rules)),
         )
 
@@ -112,6 +118,11 @@ def filled(label: str, values: Mapping[str, str], known: Field | None = None) ->
     if label in values:
         return Field(label=label, value=values[label])
     return known or Field(label=label)
+
+
+def handed_over(asked: Asked) -> tuple[Fields, ...]:
+    """The block that says of a package to whom it goes; none where the paper lies in no package."""
+    return (Fields(title="交付情况", rows=asked.handed),) if asked.handed else ()
 
 
 def seqs(history: Iterable[Entry], *evs: str) -> list[int]:
