@@ -36,6 +36,7 @@ CONTENT = {
     "DCIM/20260302_090000_占道经营.mp4": b"two" * 7000,
     f"DCIM/{'长' * 70}.mp4": b"three" * 100,
 }
+PEOPLE = (("001", "administrator"), ("002", "bureau-deputy"), ("003", "officer"))
 PERMIT = Permit(
     request="q-2026-17",
     who="李管理",
@@ -346,12 +347,59 @@ def test_where_no_place_can_be_read_nothing_is_made(station, tmp_path):
 def test_without_an_approved_request_the_command_hands_nothing_over(home, tmp_path):
     with asking(home) as (source, _, _):
         record = source.ledger.records()[0].id
-    told = run("-C", home, "export", record, "--to", tmp_path / "out", "--reason", "案卷")
+    who = ("--request", "access-1", "--as", "001", "--role", "administrator")
+    told = run("-C", home, "export", record, "--to", tmp_path / "out", *who)
     assert told.status == 1
     assert "No approved request" in told.err
     assert os.listdir(tmp_path) == []
-    assert run("-C", home, "export", "ffff", "--to", tmp_path / "out").status == 2
-    assert "number of copies" in run("-C", home, "export", record, "--to", "x", "--copies", "0").err
+    assert run("-C", home, "export", "ffff", "--to", tmp_path / "out", *who).status == 2
+    assert run("-C", home, "export", record, "--to", tmp_path / "out").status == 2
+    assert "number of copies" in run("-C", home, "export", record, "--to", "x", "--copies", "0", *who).err
+
+
+def test_what_was_approved_is_handed_over_by_the_administrator_alone_and_registered_first(station, tmp_path):
+    """S1 第二十四条: 应当经分管局领导同意并办理相关登记手续."""
+    with asking(station) as (source, _, _):
+        first, second, _ = [record.id for record in source.ledger.records()]
+    admin, leader, officer = (("--as", a, "--role", b) for a, b in PEOPLE)
+
+    def desk(*words: object) -> str:
+        return json.loads(well("-C", station, "desk", *words, "--json"))["matter"]
+
+    for person, role in PEOPLE:
+        desk("enter-person", *admin, "--person", person, "--name", f"某{person}", "--roles", role)
+    asked = ("--applicant", "当事人", "--reason", "查阅本案", "--records", first)
+    request = desk("request-access", *officer, "--access", "copy", *asked)
+    viewing = desk("request-access", *officer, "--access", "view_outside", *asked)
+    out = tmp_path / "out"
+
+    def export(record: str, under: str, who: tuple[str, ...]) -> object:
+        return run("-C", station, "export", record, "--to", out, "--request", under, *who, "--copies", "2")
+
+    assert "not granted; the next to decide is bureau-deputy" in export(first, request, admin).err
+    for each in (request, viewing):
+        desk("approve", *leader, "--request", each)
+    for record, under, who, why in (
+        (second, request, admin, f"does not name recording {second}"),
+        (first, viewing, admin, "granted for viewing"),
+        (first, request, officer, "may not do this (use-access)"),
+        (first, request, ("--as", "099", "--role", "administrator"), "no person '099'"),
+    ):
+        told = export(record, under, who)
+        assert told.status in {1, 2}
+        assert why in told.err
+        assert not out.exists()
+    told = export(first, request, admin)
+    assert told.status == 0, told.err
+    assert verify(out).returncode == 0
+    bag = (out / "bag-info.txt").read_text()
+    assert f"Bwcdock-Request: {request}" in bag
+    assert "Bwcdock-Approved-By: 某002 (002)" in bag
+    (access,) = json.loads(well("-C", station, "desk", "list", "access", request, "--json"))
+    assert [(line["how"], line["who"], line["by"], line["copies"]) for line in access["used"]] == [
+        ("exported", "当事人", "001", 2)
+    ]
+    well("-C", station, "audit")
 
 
 def test_a_permit_names_everybody():

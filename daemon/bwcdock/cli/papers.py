@@ -64,19 +64,26 @@ def _write(out: Path, data: bytes) -> None:
 def export(asked: argparse.Namespace) -> int:
     """`bwcdock export`."""
     settings = settings_of(asked)
-    clock = WallClock()
+    clock, actor = WallClock(), Actor(name=asked.as_person, role=asked.role)
     with open_read_only(settings.paths.ledger) as ledger:
         source = app.paper_source(settings, ledger, clock.now())
         records = tuple(source.record(named).id for named in asked.records)
         order = package.Order(
             records=records, to=asked.to, iso=asked.iso, copies=asked.copies, fields=dict(asked.field)
         )
+        allowed = permit.ask(ledger, records, asked.request, actor)
+        package.check(source, order)
+    # The register's line comes before the first byte: dying after it leaves a line and no package, never the other way.
+    said = {"request": asked.request, "how": "exported", "who": allowed.applicant, "copies": asked.copies}
+    done = desk.perform(settings, act_of("use-access", {**said, "note": f"export {asked.to}"}), actor)
+    say(f"已登记 / entered: {done.matter}, entry {done.entries[0]}")
+    with open_read_only(settings.paths.ledger) as ledger:
         made = package.export(
-            source,
+            app.paper_source(settings, ledger, clock.now()),
             app.sinks(settings, clock),
             settings.paths.spool / "whole",
             order,
-            permit.ask(ledger, records, asked.reason),
+            allowed,
             font=_font(settings),
         )
     say(f"{made.to}: {made.files} files, {size(made.size)}, {made.digest}")

@@ -41,9 +41,11 @@ def export(commands: Commands) -> None:
         "hand recordings over: a package with proofs, papers and a verifier",
         "Make a BagIt package of the originals, read from central storage (else from the spool, never from a recorder) "
         "and compared with the sealed digests, with their signed manifests, ledger proofs, 移交回执 and 证据说明, and "
-        "a verify.py that needs nothing but Python. Needs an approved request for access. Nothing half-made is left.",
+        "a verify.py that needs nothing but Python. Needs an approved request for access, "
+        "and enters the line of the register first. Nothing half-made is left.",
         "papers.export",
-        "Example: bwcdock export 3f2a 77c0 --to /media/usb/案卷12 --iso 案卷12.iso --copies 2 --reason 行政处罚案卷",
+        "Example: bwcdock export 3f2a 77c0 --to /media/usb/案卷12 --iso 案卷12.iso --copies 2 "
+        "--request access-3 --as 001 --role administrator",
     )
     made.add_argument("records", metavar="RECORD", nargs="+", help="a recording, or how its id begins")
     made.add_argument(
@@ -53,7 +55,9 @@ def export(commands: Commands) -> None:
     made.add_argument(
         "--copies", type=_copies, metavar="N", default=1, help="how many discs are made of it, for the papers (1)"
     )
-    made.add_argument("--reason", default="", metavar="TEXT", help="what for, where the request does not say (事由)")
+    made.add_argument("--request", required=True, metavar="REQUEST", help="the approved request (desk request-access)")
+    made.add_argument("--as", dest="as_person", required=True, metavar="PERSON", help="who hands it over, by his id")
+    made.add_argument("--role", required=True, metavar="ROLE", help="in which role: the administrator's (管理员)")
     _fields(made)
 
 

@@ -82,6 +82,12 @@ class _Work:
         self.digests[name], self.sizes[name] = hashlib.sha256(data).hexdigest(), len(data)
 
 
+def check(source: Source, order: Order) -> None:
+    """Refuse at once, as :func:`export` would, what cannot be handed over or has no room where it shall go."""
+    with room.told(order.to):
+        room.check(order.to, order.iso, sum(record.item.size for record in _sealed(source, order)))
+
+
 def export(
     source: Source,
     sinks: Mapping[str, Sink],

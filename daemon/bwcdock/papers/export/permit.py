@@ -1,10 +1,15 @@
-"""Who may take footage out of the station: an approved request for access, and nothing else."""
+"""Who may take footage out of the station: a request that everybody in the regulation's chain has agreed to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bwcdock.core.desk.access import VIEWING, Access
+from bwcdock.core.desk.people import Person
+from bwcdock.core.facts import Actor
 from bwcdock.errors import NotAllowed
 from bwcdock.ledger import Reader
+
+HINT = "Have it approved as the regulation asks (`bwcdock desk request-access`); nothing was copied."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +32,41 @@ class Permit:
             )
 
 
-def ask(ledger: Reader, records: Sequence[str], reason: str) -> Permit:  # noqa: ARG001  (the one gate, for its callers)
-    """The permit for handing over these records (whole ids), by the requests the ledger knows.
+def ask(ledger: Reader, records: Sequence[str], request: str, actor: Actor) -> Permit:
+    """The permit for handing over these records (whole ids) under this request, by whoever carries it out.
 
-    The only gate: every command that hands footage over asks here. Raises ``NotAllowed`` where there is none.
+    The only gate: every command that hands footage over asks here, and enters the line of the register before its first
+    byte. Raises ``NotAllowed`` where there is no such request, where not all of its chain has agreed, where it is for
+    looking only, or where it does not name each of the records.
     """
-    what = "No approved request for access (查阅复制申请) covers these recordings."
-    raise NotAllowed("export", what, "Have one approved as the regulation asks; nothing was copied.")
+    access = ledger.matter(Access, request)
+    why = _why_not(access, records)
+    if access is None or why:
+        raise NotAllowed("export", why, HINT)
+    return Permit(
+        request=access.id,
+        who=_name(ledger, actor.name),
+        role=actor.role,
+        applicant=access.applicant,
+        reason=access.reason,
+        approved_by=tuple(_name(ledger, agreed.by) for agreed in access.agreed),
+    )
+
+
+def _why_not(access: Access | None, records: Sequence[str]) -> str:
+    if access is None:
+        return "No approved request for access (查阅复制申请) covers these recordings."
+    if access.state != "granted":
+        waits = f"; the next to decide is {access.next_role}" if access.next_role else ""
+        return f"Request {access.id} is {access.state}, not granted{waits}."
+    if access.act in VIEWING:
+        return f"Request {access.id} was granted for viewing (查阅): nothing may be copied by it."
+    beyond = [record for record in records if record not in access.records]
+    if beyond:
+        return f"Request {access.id} does not name recording {beyond[0]}."
+    return ""
+
+
+def _name(ledger: Reader, person_id: str) -> str:
+    person = ledger.matter(Person, person_id)
+    return f"{person.name} ({person.id})" if person else person_id
