@@ -1,5 +1,8 @@
 """Every article of every pack has its answer, and every answer names what exists."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from bwcdock import packs, resources
 from bwcdock.cli.coverage import setting_of
@@ -7,6 +10,7 @@ from bwcdock.core.coverage import clauses, coverage
 from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.settings import Settings, Sink
 
+DATA = Path(__file__).resolve().parents[1] / "data"
 RULES = resources.config_dir() / "rules"
 PACKS = [packs.load(name, [RULES]) for name in packs.available([RULES])]
 MEANS = packs.means()
@@ -18,6 +22,13 @@ def test_every_clause_is_answered_in_the_order_of_its_articles(pack):
     assert len(told) == len(list(clauses(pack)))
     heads = [each.article.split("条")[0] for each in told]
     assert heads == list(dict.fromkeys(heads)) or _ordered(heads)
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
+def test_every_article_that_a_dock_carries_out_or_supports_is_among_them(pack):
+    asked = tomllib.loads((DATA / "articles.toml").read_text(encoding="utf-8"))[pack.name]
+    told = {each.article for each in coverage(pack, MEANS)}
+    assert [article for article in asked if not any(each.startswith(article) for each in told)] == []
 
 
 def _ordered(heads: list[str]) -> bool:

@@ -65,6 +65,23 @@ def test_the_same_words_do_the_same_with_and_without_a_daemon(tmp_path, at_work)
     well("-C", dock, "audit")
 
 
+def test_the_coverage_names_the_newest_evidence_of_this_station(tmp_path):
+    dock = station(tmp_path / "dock")
+    before = {each["id"]: each for each in json.loads(well("-C", dock, "rules", "coverage", "--json"))}
+    assert before["deadline"]["evidence"] == ""
+    well("-C", dock, "ingest", folder(tmp_path / "card", files(1)))
+    people(dock)
+    after = {each["id"]: each for each in json.loads(well("-C", dock, "rules", "coverage", "--json"))}
+    assert (after["deadline"]["article"], after["deadline"]["evidence"]) == ("第十七条", "record.obliged")
+    assert after["deadline"]["evidence_seq"] > 0
+    assert (after["deadline"]["setting"], after["deadline"]["value"]) == ("law.at_risk_ratio", "0.25")
+    assert after["administrator"]["evidence"] == "person.entered"
+    assert after["announcement"]["by"] == "people"
+    told = well("-C", dock, "rules", "coverage")
+    assert "由人完成" in told
+    assert "record.obliged, entry " in told
+
+
 def test_a_station_that_lies_deep_is_reached_all_the_same(tmp_path):
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)

@@ -82,4 +82,4 @@ class Room:
 
     def new_id(self, shape: type[Matter]) -> str:
         """The id of the next matter of a sort that has no name of its own."""
-        return f"{desk.SHAPES[shape]}-{len(self.ledger.matters(shape)) + 1}"
+        return f"{desk.SHAPES[shape]}-{self.ledger.how_many(shape) + 1}"

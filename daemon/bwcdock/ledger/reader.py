@@ -219,6 +219,10 @@ class Reader:
         sql = f"SELECT doc FROM matter{where} ORDER BY id"  # noqa: S608 - columns are constants
         return [codec.load(shape, doc) for (doc,) in self._rows(sql, *values)]
 
+    def how_many(self, shape: type[desk.Matter]) -> int:
+        """How many matters of this shape there are."""
+        return int(self._rows("SELECT count(*) FROM matter WHERE kind = ?", desk.SHAPES[shape])[0][0])
+
     def labelled(self, **named: str) -> list[Record]:
         """The records whose label has these words in these fields (``case``, ``place``, ``event``), oldest first."""
         where = " AND ".join(f"json_extract(doc, '$.label.{field}') = ?" for field in named)

@@ -1,6 +1,5 @@
 """Ask the rule pack about one recording, with what people stated and what the bureau made stricter."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -59,12 +58,6 @@ def obligation_again(
 def tags_of(record: Record) -> frozenset[str]:
     """The pack's words for what it is: its tags, and the kind of its sensitivity."""
     return record.label.tags | frozenset(filter(None, (record.label.sensitive,)))
-
-
-def spoken_again(bench: Bench, records: Iterable[Record], told: Circumstances) -> list[tuple[Record, Obligation]]:
-    """The records for which the pack says something else now than before, with what it says."""
-    again = ((record, obligation_again(bench, record, record.corrected, told)[0]) for record in records)
-    return [(record, now) for record, now in again if record.obligation is not None and now != record.obligation]
 
 
 def obliged(record: Record, obligation: Obligation) -> Obliged:
