@@ -285,6 +285,6 @@ def test_a_named_font_is_never_passed_over(tmp_path):
 @needs_poppler
 def test_each_of_debians_fonts_can_be_embedded(path, tmp_path):
     if not path.is_file():
-        pytest.skip("not installed")
+        pytest.skip(f"needs {path}")
     text = printed(pdf.render(paper(Text(text="移交回执 abc 019 龘"), proof=PROOF), fonts.find(path)), tmp_path)
     assert "移交回执 abc 019 龘" in text

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 from bwcdock.ledger import open_read_only
@@ -167,7 +168,9 @@ def test_stopped_before_anything_has_begun(tmp_path):
     """Also while the program is still being loaded, or has just begun: a sentence, never a traceback."""
     docks = [station(tmp_path / name) for name in ("loading", "begun")]
     card = folder(tmp_path / "card", files(1))
-    loading, begun = (start("-C", dock, "ingest", card) for dock in docks)
+    # A shell that runs the tests in its background ignores the key, and so would all its children.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    loading, begun = (start("-C", dock, "ingest", card, preexec_fn=heard) for dock in docks)
     until(lambda: "_pydantic_core" in Path(f"/proc/{loading.pid}/maps").read_text(), every_s=0)
     loading.send_signal(signal.SIGINT)
     until((docks[1] / "run/bwcdock.lock").exists, every_s=0)

@@ -164,6 +164,7 @@ async def test_the_record_of_a_spot_check(world):
     assert results[f"{DEVICE} b.mp4"] == "未查看"
 
 
+@pytest.mark.skipif(not any(path.is_file() for path in fonts.PLACES), reason=f"needs {fonts.PACKAGE}")
 async def test_the_pages_can_be_printed(world):
     """Where a Chinese font is installed, as PDF too."""
     font = fonts.find(world.bed.settings.papers.font)
