@@ -27,7 +27,8 @@ The Python packages in /opt/bwcdock/lib carry the copyright of their authors; th
 """
 
 # The tree under /opt is complete in itself, which is what these are about: its libraries are the wheels' own, as pinned
-# by hash, and are not stripped, so that they stay byte for byte what was pinned.
+# by hash, and are not stripped, so that they stay byte for byte what was pinned. The bytecode is of the interpreter it
+# depends on: what was compiled at installation, or later by root's commands, would be left when the package goes.
 OVERRIDES = """\
 bwcdock: dir-or-file-in-opt
 bwcdock: embedded-library
@@ -37,6 +38,7 @@ bwcdock: custom-library-search-path
 bwcdock: shared-library-is-executable
 bwcdock: no-manual-page
 bwcdock: package-installs-python-bytecode
+bwcdock: package-installs-python-pycache-dir
 """
 
 DESCRIPTION = """\
