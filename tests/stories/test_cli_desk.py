@@ -82,6 +82,28 @@ def test_the_coverage_names_the_newest_evidence_of_this_station(tmp_path):
     assert "record.obliged, entry " in told
 
 
+def test_the_lists_of_cases_and_of_what_may_end(tmp_path):
+    dock = station(tmp_path / "dock")
+    well("-C", dock, "ingest", folder(tmp_path / "card", files(1)))
+    people(dock)
+
+    def told(question: str) -> list[dict]:
+        return json.loads(well("-C", dock, "desk", question, "--json"))
+
+    assert (told("archive"), told("may-end"), len(told("unbound"))) == ([], [], 3)
+    assert "没有" in well("-C", dock, "desk", "archive")
+    record = told("unbound")[0]["record"]
+    well("-C", dock, "desk", "open-case", *OFFICER, "--case", "罚7号")
+    well("-C", dock, "desk", "tag", *OFFICER, "--records", record, "--case", "罚7号")
+    closed = ("--step", "case_closed", "--moment", "2026-03-10T14:00:00+08:00")
+    well("-C", dock, "desk", "step-case", *OFFICER, "--case", "罚7号", *closed)
+    assert len(told("unbound")) == 2
+    (filing,) = told("archive")
+    assert (filing["case"], filing["due"], filing["article"]) == ("罚7号", "2026-04-09T16:00:00Z", "第十九条第（二）项")
+    assert "2026-04-10 00:00" in well("-C", dock, "desk", "archive")
+    assert record[:12] not in well("-C", dock, "desk", "unbound")
+
+
 def test_a_station_that_lies_deep_is_reached_all_the_same(tmp_path):
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)

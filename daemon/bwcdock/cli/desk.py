@@ -88,22 +88,23 @@ def _plain(value: Any, zone: ZoneInfo) -> str:
 
 def waiting(asked: argparse.Namespace) -> int:
     """`bwcdock desk waiting`."""
-    return _told(asked, asking.waiting, asking.Waiting, _waiting_row, ("要办", "对象", "谁", "办法", "依据", "时间"))
+    return told(asked, asking.waiting, asking.Waiting, _waiting_row, ("要办", "对象", "谁", "办法", "依据", "时间"))
 
 
 def may_owe(asked: argparse.Namespace) -> int:
     """`bwcdock desk may-owe`."""
     head = ("记录仪", "持有人", "最早可能到期", "状态", "依据", "外出")
-    return _told(asked, asking.may_owe, MayOwe, _owe_row, head)
+    return told(asked, asking.may_owe, MayOwe, _owe_row, head)
 
 
 def ratios(asked: argparse.Namespace) -> int:
     """`bwcdock desk equipment`."""
     head = ("分队", "人数", "在用", "维修", "应配", "缺", "依据")
-    return _told(asked, lambda ledger, law, _: asking.ratios(ledger, law), Ratio, _ratio_row, head)
+    return told(asked, lambda ledger, law, _: asking.ratios(ledger, law), Ratio, _ratio_row, head)
 
 
-def _told(asked: argparse.Namespace, ask: Any, shape: Any, row: Any, head: tuple[str, ...]) -> int:
+def told(asked: argparse.Namespace, ask: Any, shape: Any, row: Any, head: tuple[str, ...]) -> int:
+    """Answer a question: ``ask`` of ledger, law and now gives ``shape``s, and ``row`` a line of each."""
     settings = settings_of(asked)
     law, now = law_of(settings), WallClock().now()
     with open_read_only(settings.paths.ledger) as ledger:

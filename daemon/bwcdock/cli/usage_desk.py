@@ -8,9 +8,12 @@ from bwcdock.core.desk import KINDS
 from bwcdock.desk.acts import ACTS, Act
 
 QUESTIONS = (
-    ("waiting", "waiting", "what waits for whom"),
-    ("may-owe", "may_owe", "issued recorders that no dock has emptied since"),
-    ("equipment", "ratios", "each team's recorders against the ratio asked for"),
+    ("waiting", "desk.waiting", "what waits for whom"),
+    ("may-owe", "desk.may_owe", "issued recorders that no dock has emptied since"),
+    ("equipment", "desk.ratios", "each team's recorders against the ratio asked for"),
+    ("archive", "desk_lists.archive", "the cases whose archive clock runs"),
+    ("unbound", "desk_lists.unbound", "recordings that belong to no case"),
+    ("may-end", "desk_lists.may_end", "recordings whose keeping has ended, and what still keeps them"),
 )
 
 
@@ -18,7 +21,7 @@ def fill(desk: argparse.ArgumentParser) -> None:
     """Add them all to ``desk``."""
     inner = desk.add_subparsers(required=True, metavar="ACT", title="acts and questions")
     for name, work, help_ in QUESTIONS:
-        json_option(command(inner, name, help_, f"Show {help_}.", f"desk.{work}"))
+        json_option(command(inner, name, help_, f"Show {help_}.", work))
     listing = command(inner, "list", "what is registered", "Show everything of one kind.", "desk.show_matters")
     listing.add_argument("kind", choices=KINDS, metavar="KIND", help=f"one of: {', '.join(KINDS)}")
     listing.add_argument("id", nargs="?", default="", metavar="ID", help="only this one")
