@@ -2,6 +2,7 @@
 
 import pytest
 from bwcdock.core.desk.explaining import Explanation
+from bwcdock.core.facts import Finding, Found, Severity
 from bwcdock.core.rules import Standing
 from bwcdock.core.view import judge
 from bwcdock.desk import asking
@@ -158,8 +159,6 @@ async def test_a_refused_explanation_excuses_nothing(late):
 
 
 async def test_what_failed_at_the_station_speaks_for_the_officer_unasked(tmp_path):
-    from bwcdock.core.facts import Finding, Found, Severity
-
     world = World(tmp_path, "S4-fuzhou")
     world.records("a.mp4", china("2026-03-02 08:00"))
     world.at("2026-03-03 06:00")
@@ -186,6 +185,35 @@ async def test_a_break_is_explained_with_the_regulations_own_reasons(late):
     assert (explanation.reason, explanation.spoken, explanation.spoken_in) == (
         "battery-low", True, late.record("b.mp4").id,
     )  # fmt: skip
+
+
+async def test_a_break_that_was_found_waits_for_its_explanation_with_the_reason_the_evidence_suggests(tmp_path):
+    world = World(tmp_path, "S4-fuzhou")
+    gap = Finding(severity=Severity.WARN, code="time.gap", what="Nine minutes are missing.", remedy="Ask.")
+    world.card.notes, world.card.battery = (gap,), 3
+    at = china("2026-03-02 08:00")
+    # A container that ends inside its first box but one: not closed when the recorder lost power.
+    open_box = b"\0\0\0\x14ftypisom\0\0\2\0isom\0\x10\0\0mdat" + bytes(5000)
+    world.card.record("cut.mp4", open_box, start=at, modified=at)
+    await world.docks()
+
+    def breaks():
+        told = world.bed.ask(lambda ledger: asking.waiting(ledger, _law(world), world.clock.now()))
+        return {dict(each.fill).get("records", ""): each for each in told if each.what == "中断未说明"}
+
+    record = world.record("cut.mp4")
+    found = breaks()
+    assert set(found) == {record.id, ""}
+    assert found[""].subject == f"{DEVICE} Nine minutes are missing."
+    for each in found.values():
+        assert (each.act, each.article, dict(each.fill)["reason"]) == ("explain", "第十五条", "battery-low")
+    said = {"what": "interruption", "person": OFFICER, "reason": "battery-low"}
+    done = world.does(world.officer, "explain", **said, records=[record.id])
+    assert breaks() == {}
+    world.does(world.head, "judge-explanation", explanation=done.matter, verdict="refuse", note="不成立")
+    assert set(breaks()) == {record.id, ""}
+    world.does(world.officer, "explain", **said, device=DEVICE)
+    assert set(breaks()) == {record.id}
 
 
 def test_what_was_not_recorded_needs_reason_and_basis_and_a_signature(tmp_path):

@@ -6,7 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from bwcdock.core.facts import Digests, Sighting, Started
+from bwcdock.cli.serve import _doing
+from bwcdock.core.facts import Actor, Digests, Sighting, Started
+from bwcdock.desk.line import act_of
 from bwcdock.errors import LedgerBroken
 from bwcdock.station import Station
 from bwcdock.testing.recorder import FakeDriver
@@ -36,7 +38,7 @@ class BreakingSink(MemorySink):
         self.breaks()
 
 
-@pytest.mark.parametrize("where", ["by the clock", "while docking", "in an act"])
+@pytest.mark.parametrize("where", ["by the clock", "while docking", "in an act", "at the desk"])
 async def test_it_ends_by_itself(tmp_path: Path, where: str) -> None:
     sink = BreakingSink()
     seldom = {"beat_s": 0.2 if where == "by the clock" else 3600, "checkpoint_every_s": 3600}
@@ -51,6 +53,11 @@ async def test_it_ends_by_itself(tmp_path: Path, where: str) -> None:
         await bed.until(lambda: bed.facts(Started))
         if where == "by the clock":
             bench.book.close()
+        elif where == "at the desk":
+            bench.book.close()
+            entered = act_of("enter-team", {"team": "T1", "name": "一中队", "officers": 5})
+            with pytest.raises(LedgerBroken):  # and whoever asked hears of it
+                await _doing(bench, station)(entered, Actor(name="001", role="administrator"))
         else:
             card.plug()
         with pytest.raises(LedgerBroken):

@@ -16,6 +16,7 @@ from bwcdock.detect.bus import Policy
 from bwcdock.detect.folders import DropFolder, FolderWatch
 from bwcdock.detect.joined import Joinable, Joined
 from bwcdock.detect.udev import UdevWatch
+from bwcdock.errors import LedgerBroken
 from bwcdock.ports import Clock
 from bwcdock.settings import Settings
 from bwcdock.station import Station
@@ -62,11 +63,20 @@ def _doing(bench: Bench, station: Station) -> Callable[[Act, Actor], Awaitable[d
     """Acts of people, one after the other beside the station's work; what they change the station then knows."""
 
     async def doing(act: Act, actor: Actor) -> desk.Done:
-        done: desk.Done = await station.ask(desk.do, bench, act, actor)
+        try:
+            done: desk.Done = await station.ask(desk.do, bench, act, actor)
+        except LedgerBroken as error:
+            # Nobody knows what is true now: whoever asked is told, and the station ends as after every failed write.
+            station.spawn(_raised(error), "desk")
+            raise
         await station.know(done.judged_again)
         return done
 
     return doing
+
+
+async def _raised(error: LedgerBroken) -> None:
+    raise error
 
 
 def _watches(settings: Settings, clock: Clock) -> list[Joinable]:

@@ -15,14 +15,19 @@ from bwcdock.core.desk.people import Person, Team
 from bwcdock.core.desk.times import Trip
 from bwcdock.core.facts import Finding
 from bwcdock.core.record import Record
-from bwcdock.core.rulepack import RulePack
+from bwcdock.core.rulepack import Interruption, RulePack
 from bwcdock.core.rules import Standing
+from bwcdock.core.session import Session
 from bwcdock.core.view import judge
 from bwcdock.ledger import Reader
 from bwcdock.steps.law import stated
 
-BROKEN = ("sequence.", "activity.", "gap.", "media.truncated")
-"""How the codes of findings begin that tell of a break in a recording."""
+BROKEN = frozenset({"media.truncated", "sequence.hole", "time.gap"})
+"""Codes of findings that tell of a break in a recording: about one file, or about what lies on a card together."""
+
+DOCKINGS = 500
+"""How many of the newest dockings are looked through for breaks: weeks of a busy dock, and an explanation is due at
+once."""
 
 GUIDANCE = "guidance-only"
 """The tag of footage that led to nothing (仅实施引导、劝导、纠正) and so to no case."""
@@ -146,30 +151,43 @@ def _broken(ledger: Reader, law: Law) -> Iterable[Waiting]:
     if rule is None or not rule.written:
         return
     explained = _explained(ledger, "interruption", "device_fault")
-    for told in ledger.findings():
-        if not told.finding.code.startswith(BROKEN) or told.subject_kind == "station":
-            continue
-        record = ledger.record(told.subject) if told.subject_kind == "record" else None
-        if record is not None and record.id in explained:
-            continue
-        reason = _suggested(ledger, record, told.finding, [term.id for term in rule.reasons])
-        fill = [("what", "interruption"), *((("records", record.id),) if record else ()), *reason]
-        yield Waiting(
-            what="中断未说明",
-            subject=f"{told.subject_kind} {told.subject}",
-            who=("officer",),
-            act="explain",
-            fill=tuple(fill),
-            article=rule.article,
-            due=told.since,
-        )
+    known = [term.id for term in rule.reasons]
+    for told in ledger.findings(kind="record"):
+        record = ledger.record(told.subject) if told.finding.code in BROKEN else None
+        if record is not None and record.id not in explained:
+            reason = _suggested(ledger.session(record.session), told.finding, known)
+            subject = f"{record.recorder} {record.item.path}"
+            yield _break(rule, subject, told.since, ("records", record.id), *reason)
+    for session in ledger.sessions(limit=DOCKINGS):
+        for finding in session.findings:
+            if finding.code in BROKEN and not _answered(ledger, session):
+                reason = _suggested(session, finding, known)
+                subject = f"{session.recorder} {finding.what}"
+                yield _break(rule, subject, session.arrived_at, ("device", session.recorder), *reason)
 
 
-def _suggested(
-    ledger: Reader, record: Record | None, finding: Finding, known: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
+def _break(rule: Interruption, subject: str, since: datetime, *fill: tuple[str, str]) -> Waiting:
+    return Waiting(
+        what="中断未说明",
+        subject=subject,
+        who=("officer",),
+        act="explain",
+        fill=(("what", "interruption"), *fill),
+        article=rule.article,
+        due=since,
+    )
+
+
+def _answered(ledger: Reader, session: Session) -> bool:
+    """Whether a break was explained for this recorder since that docking, by an explanation that was not refused."""
+    return any(
+        told.what in {"interruption", "device_fault"} and told.state != "refused" and told.since >= session.arrived_at
+        for told in ledger.matters(Explanation, device=session.recorder)
+    )
+
+
+def _suggested(session: Session | None, finding: Finding, known: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """The pack's reason that the recorder's condition at the docking speaks for."""
-    session = ledger.session(record.session) if record and record.session else None
     codes = {each.code for each in session.findings} if session else set()
     for code, reason in (("battery.low", "battery-low"), ("storage.low", "storage-full")):
         if code in codes and reason in known:

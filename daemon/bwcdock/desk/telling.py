@@ -21,7 +21,7 @@ from bwcdock.core.view import judge
 from bwcdock.desk import acts
 from bwcdock.desk.room import Room, refused
 
-EXCUSING = ("sink.down", "clock.unvouched", "spool.", "udev.", "dock.", "slot.")
+EXCUSING = ("clock.unvouched", "sink.", "spool.", "udev.", "watch.")
 """How the codes of findings begin that speak for the officer: what failed was the station's, not his."""
 
 MOST_FACTS = 20
