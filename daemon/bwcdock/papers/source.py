@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bwcdock.core.facts import Beat, Entry, Started
-from bwcdock.core.record import Record, State
+from bwcdock.core.record import Record
 from bwcdock.core.rulepack import Ruled, RulePack, Sheet
 from bwcdock.errors import Misused
 from bwcdock.ledger import Checkpoint, Reader
@@ -54,13 +54,12 @@ class Source:
 
     def record(self, named: str) -> Record:
         """The one record whose id begins so."""
-        found = [rid for rid in self.ledger.ids(*State) if rid.startswith(named)] if named else []
-        record = self.ledger.record(found[0] if len(found) == 1 else named)
-        if record is not None:
-            return record
+        found = self.ledger.beginning(named) if named else []
+        if len(found) == 1:
+            return found[0]
         hint = "`bwcdock records` shows them."
         if found:
-            raise Misused("paper", f"{len(found)} recordings begin with {named}.", f"Say more of it; {hint}")
+            raise Misused("paper", f"Several recordings begin with {named}.", f"Say more of it; {hint}")
         raise Misused("paper", f"There is no recording {named}." if named else "No recording is named.", hint)
 
     def rules(self, *ruled: Ruled) -> tuple[Rule, ...]:
