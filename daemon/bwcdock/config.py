@@ -249,7 +249,7 @@ def _apart(settings: Settings) -> Iterator[tuple[Loc, str, str]]:
     """Folders that must not lie in one another: a spool inside a drop folder would be pulled into itself."""
     paths = settings.paths
     places: list[tuple[Loc, Path]] = [
-        (("paths", name), getattr(paths, name)) for name in ("ledger", "spool", "keys", "run")
+        (("paths", name), getattr(paths, name)) for name in ("ledger", "spool", "keys", "run", "web")
     ]
     places += [(("sink", at, "path"), sink.path) for at, sink in enumerate(settings.sink)]
     places += [(("drop", at, "path"), drop.path) for at, drop in enumerate(settings.drop)]

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -83,6 +84,28 @@ def _layout(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+        good = bool(colon) and 0 < int(port) < 65536
+    except ValueError:
+        good = False
+    if not good:
+        raise _wrong(
+            f'is no address to listen at: "{value[:60]}".', 'Write "127.0.0.1:8343", "0.0.0.0:8343" or "[::]:8343".'
+        )
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise _wrong(f'is no network: "{value[:60]}".', 'Write "192.0.2.17/32" or "192.0.2.0/24".') from error
+    return value
+
+
 _WHOLE = Field(strict=True, le=2**53)
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -95,6 +118,9 @@ Size = Annotated[int, BeforeValidator(_bytes), _WHOLE, Field(ge=1)]
 # At 32 KiB a second a shift of footage takes days: less is a slip of the pen ("1 B"), and nothing would ever arrive.
 Bandwidth = Annotated[Size, Field(ge=32 << 10)]
 Flag = Annotated[bool, Field(strict=True)]
+Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 StationPath = Annotated[Path, BeforeValidator(_path_text), AfterValidator(_rooted)]
 
 
@@ -180,6 +206,7 @@ class Paths(Table):
     quirks: tuple[StationPath, ...] = (Path("quirks"),)
     holidays: StationPath = Path("holidays.toml")
     slots: StationPath = Path("slots.toml")
+    web: StationPath = Path("web")
 
 
 class Drop(Table):
@@ -277,6 +304,29 @@ class Law(Table):
     local_rules: StationPath | None = None
 
 
+class Web(Table):
+    """The pages: the slot wall, the desk, figures for machines."""
+
+    listen: Address = "127.0.0.1:8380"
+    tls_listen: Address = "127.0.0.1:8343"
+    names: Annotated[tuple[HostName, ...], Field(max_length=20)] = ()
+    certificate: StationPath | None = None
+    private_key: StationPath | None = None
+    screens: Annotated[tuple[Network, ...], Field(max_length=100)] = ("127.0.0.0/8", "::1/128")
+    columns: Annotated[int, Field(strict=True, ge=1, le=20)] = 8
+    language: Literal["zh", "en"] = "zh"
+    mask_names: Flag = True
+    identify: Literal["pin", "badge"] = "pin"
+    idle_s: Seconds = 900
+    absolute_s: Seconds = 8 * 3600
+    tries: Count = 5
+    tries_within_s: Seconds = 900
+    body: Size = 256 << 10
+    screens_at_once: Count = 100
+    viewings_at_once: Count = 8
+    viewing_s: Seconds = 3600
+
+
 class Papers(Table):
     """How papers are printed."""
 
@@ -330,6 +380,7 @@ class Settings(Table):
     push: Push = Push()
     law: Law = Law()
     papers: Papers = Papers()
+    web: Web = Web()
     ledger: Ledger = Ledger()
     limits: Limits = Limits()
     log: Log = Log()

@@ -1,0 +1,1 @@
+"""The pages: what officers, custodians and leaders look at and touch; they decide nothing."""
