@@ -14,6 +14,7 @@ from bwcdock.core.facts import Finding, Found
 from bwcdock.core.local import tighten
 from bwcdock.core.record import State
 from bwcdock.core.rulepack import RulePack
+from bwcdock.desk.asking import Law
 from bwcdock.errors import Misused
 from bwcdock.lanes import moved
 from bwcdock.ledger import Ledger, Reader, Signer, open_read_only
@@ -30,6 +31,9 @@ from bwcdock.spool import Spool
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.book import Book
 from bwcdock.steps.witness import Witness
+from bwcdock.web.accounts import Accounts
+from bwcdock.web.asker import Asker
+from bwcdock.web.house import House
 
 KEY = "signing.key"
 PUBLIC = "station.pub"
@@ -245,6 +249,25 @@ def paper_source(settings: Settings, ledger: Reader, now: datetime) -> Source:
         now=now,
         receipts=settings.paths.ledger / RECEIPTS,
     )
+
+
+def house(settings: Settings, *, clock: Clock | None = None) -> House:
+    """What the pages work with: the ledger for looking, and their own accounts."""
+    return House(
+        settings=settings,
+        law=law_of(settings),
+        clock=clock or WallClock(),
+        asker=Asker(settings.paths.ledger),
+        accounts=Accounts(settings.paths.web, settings.web),
+        papers=lambda ledger, now: paper_source(settings, ledger, now),
+    )
+
+
+def law_of(settings: Settings) -> Law:
+    """The pack and calendar of this station, for whoever only asks."""
+    holidays = settings.paths.holidays
+    calendar = holidays_cn.build(settings.station.zone, holidays if holidays.exists() else None)
+    return Law(pack=rule_pack(settings)[0], calendar=calendar, at_risk_ratio=settings.law.at_risk_ratio)
 
 
 def sinks(settings: Settings, clock: Clock) -> dict[str, Sink]:

@@ -144,6 +144,6 @@ async def test_a_recorder_that_was_lent_is_told(tmp_path):
 
 
 def _law(world):
-    from bwcdock.cli.desk import law_of
+    from bwcdock.app import law_of
 
     return law_of(world.bed.settings)

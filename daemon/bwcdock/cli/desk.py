@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from bwcdock import app, holidays_cn, overview
+from bwcdock import app, overview
 from bwcdock.cli.common import WELL, print_json, say, settings_of, table, width
 from bwcdock.clock import WallClock
 from bwcdock.core import desk
@@ -106,7 +106,7 @@ def ratios(asked: argparse.Namespace) -> int:
 def told(asked: argparse.Namespace, ask: Any, shape: Any, row: Any, head: tuple[str, ...]) -> int:
     """Answer a question: ``ask`` of ledger, law and now gives ``shape``s, and ``row`` a line of each."""
     settings = settings_of(asked)
-    law, now = law_of(settings), WallClock().now()
+    law, now = app.law_of(settings), WallClock().now()
     with open_read_only(settings.paths.ledger) as ledger:
         found: Iterable[Any] = ask(ledger, law, now)
     if asked.json:
@@ -132,10 +132,3 @@ def _owe_row(each: MayOwe, zone: ZoneInfo) -> tuple[str, ...]:
 def _ratio_row(each: Ratio, _: ZoneInfo) -> tuple[str, ...]:
     counts = (each.officers, each.in_service, each.repair, each.needed, each.missing)
     return (each.name, *map(str, counts), each.article)
-
-
-def law_of(settings: Settings) -> asking.Law:
-    """The pack and calendar of this station."""
-    holidays = settings.paths.holidays
-    calendar = holidays_cn.build(settings.station.zone, holidays if holidays.exists() else None)
-    return asking.Law(pack=app.rule_pack(settings)[0], calendar=calendar, at_risk_ratio=settings.law.at_risk_ratio)

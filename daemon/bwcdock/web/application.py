@@ -1,0 +1,84 @@
+"""The application: every room's routes, each with its place, behind what holds for all of them."""
+
+import socket
+from importlib.resources import files
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from bwcdock import __version__
+from bwcdock.errors import BwcdockError, LedgerBroken, Misbehaved, Misused, NotAllowed, Unreachable
+from bwcdock.web.house import House
+from bwcdock.web.pages import PLACE, Denied, leave_for
+from bwcdock.web.policy import Place
+from bwcdock.web.render import page
+from bwcdock.web.routes import ROOMS
+from bwcdock.web.safety import Safety
+
+STATUS: dict[type[BwcdockError], int] = {
+    Misused: 422,
+    NotAllowed: 403,
+    Unreachable: 503,
+    Misbehaved: 503,
+    LedgerBroken: 503,
+}
+"""What an error is to a browser; every other is 500."""
+
+LOCAL_NAMES = ("localhost", "bwcdock")
+
+
+def build(house: House) -> ASGIApp:
+    """The application for this house. Refuses to be built with a route that nobody gave a place."""
+    app = FastAPI(title="bwcdock", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.house = house
+    for room in ROOMS:
+        for route in room(house).routes:
+            # A page is no part of the API and gives a response of its own making, unless it says otherwise.
+            told = {"include_in_schema": False, "response_model": None, **route.more}
+            leave = [Depends(leave_for(route.place))]
+            app.add_api_route(route.path, route.handler, methods=[route.method], dependencies=leave, **told)
+    app.mount("/static", StaticFiles(directory=str(files("bwcdock.web").joinpath("static"))), name="static")
+    for made in app.routes:
+        place_of(made)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(BwcdockError, _failed)
+    names = frozenset({*LOCAL_NAMES, socket.gethostname().lower(), *map(str.lower, house.settings.web.names)})
+    return Safety(app, names=names, body=house.settings.web.body)
+
+
+def place_of(route: BaseRoute) -> Place:
+    """The place of a route. ``ValueError`` where it has none: it would be open to everybody."""
+    if isinstance(route, Mount) and route.name == "static":
+        return Place.STATIC
+    if isinstance(route, APIRoute):
+        for dependency in route.dependencies:
+            place = getattr(dependency.dependency, PLACE, None)
+            if place is not None:
+                return Place(place)
+    raise ValueError(f"{getattr(route, 'path', route)} belongs to no place.")
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    if isinstance(error, Denied):
+        if error.status_code == 421 and request.method == "GET":
+            return RedirectResponse(_with_tls(request), 307)
+        if error.status_code == 401 and request.url.scheme == "https" and request.method == "GET":
+            return RedirectResponse(f"/login?next={request.url.path}", 303)
+    return page(request, "refused.html", status=error.status_code, code=error.status_code, what=error.detail, hint="")
+
+
+def _with_tls(request: Request) -> str:
+    port = request.app.state.house.settings.web.tls_listen.rpartition(":")[2]
+    return str(request.url.replace(scheme="https", port=int(port)))
+
+
+async def _failed(request: Request, error: Any) -> Response:
+    assert isinstance(error, BwcdockError)
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    return page(request, "refused.html", status=status, code=status, what=error.what, hint=error.hint)

@@ -1,0 +1,39 @@
+"""What every page works with, put together once by :mod:`bwcdock.app`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bwcdock.desk.asking import Law
+from bwcdock.ledger import Reader
+from bwcdock.papers.source import Source
+from bwcdock.ports import Clock
+from bwcdock.settings import Settings
+from bwcdock.web.accounts import Accounts
+from bwcdock.web.asker import Asker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Settings, law and clock of the station; its ledger, for asking; and who may sign in.
+
+    The pages have no key, no footage and no way to write: what people do goes over the desk's line to the daemon.
+    """
+
+    settings: Settings
+    law: Law
+    clock: Clock
+    asker: Asker
+    accounts: Accounts
+    papers: Callable[[Reader, datetime], Source]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The station's time zone, in which people read times."""
+        return ZoneInfo(self.settings.station.zone)
+
+    def close(self) -> None:
+        """Let go of ledger and accounts."""
+        self.asker.close()
+        self.accounts.close()
