@@ -33,6 +33,7 @@ from bwcdock.steps.book import Book
 from bwcdock.steps.witness import Witness
 from bwcdock.web.accounts import Accounts
 from bwcdock.web.asker import Asker
+from bwcdock.web.hands import Hands
 from bwcdock.web.house import House
 
 KEY = "signing.key"
@@ -258,6 +259,7 @@ def house(settings: Settings, *, clock: Clock | None = None) -> House:
         law=law_of(settings),
         clock=clock or WallClock(),
         asker=Asker(settings.paths.ledger),
+        hands=Hands(),
         accounts=Accounts(settings.paths.web, settings.web),
         papers=lambda ledger, now: paper_source(settings, ledger, now),
     )

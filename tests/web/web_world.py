@@ -6,6 +6,11 @@ from pathlib import Path
 
 import httpx
 from bwcdock import app
+from bwcdock.core.facts import Actor
+from bwcdock.desk import Done, do
+from bwcdock.desk.acts import Act
+from bwcdock.desk.line import Line
+from bwcdock.lanes import Lane
 from bwcdock.web.application import build
 from bwcdock.web.callers import COOKIE
 from bwcdock.web.house import House
@@ -92,3 +97,21 @@ class Desk:
 def world_in(directory: Path, **more: object) -> World:
     """A station under the S4 pack with a custodian, two officers and two leaders; nothing is docked."""
     return World(directory, "S4-fuzhou", **more)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def attended(world: World) -> AsyncIterator[None]:
+    """The daemon's end of the desk's line, beside the pages: what people do is done, and entered in the ledger."""
+    lane = Lane("desk")
+    with world.bed.bench() as bench:
+
+        async def doing(act: Act, actor: Actor) -> Done:
+            return await lane.submit(do, bench, act, actor)
+
+        line = Line(world.bed.settings.paths.run, doing)
+        await line.start()
+        try:
+            yield
+        finally:
+            await line.close()
+            lane.close()

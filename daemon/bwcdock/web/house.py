@@ -12,6 +12,7 @@ from bwcdock.ports import Clock
 from bwcdock.settings import Settings
 from bwcdock.web.accounts import Accounts
 from bwcdock.web.asker import Asker
+from bwcdock.web.hands import Hands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class House:
     law: Law
     clock: Clock
     asker: Asker
+    hands: Hands
     accounts: Accounts
     papers: Callable[[Reader, datetime], Source]
 
@@ -36,4 +38,5 @@ class House:
     def close(self) -> None:
         """Let go of ledger and accounts."""
         self.asker.close()
+        self.hands.close()
         self.accounts.close()

@@ -12,6 +12,9 @@ from starlette.responses import HTMLResponse
 
 from bwcdock import __version__
 from bwcdock.core.names import show
+from bwcdock.web import naming
+from bwcdock.web.deeds import offered
+from bwcdock.web.menu import menu
 from bwcdock.web.pages import house_of
 from bwcdock.web.policy import NOBODY, Place, may
 from bwcdock.web.words import Language, chosen, translations
@@ -65,16 +68,24 @@ def rendered(request: Request, template: str, **more: Any) -> str:
     """As :func:`page`, the text alone."""
     house = house_of(request)
     caller = getattr(request.state, "caller", NOBODY)
+    language = language_of(request)
+    pack = house.law.pack
     common: Mapping[str, Any] = {
+        "act_name": lambda word: naming.act_name(word, language),
         "caller": caller,
-        "can": lambda place: may(caller, Place(place), house.law.pack),
+        "can": lambda place: may(caller, Place(place), pack),
         "here": request.url.path,
-        "language": language_of(request),
+        "language": language,
+        "menu": menu(lambda place: may(caller, place, pack), translations(language).gettext),
+        "offered": offered(caller, pack),
+        "request_done": request.query_params.get("done", ""),
+        "role_name": lambda role: naming.role_name(role, pack),
+        "standing_name": lambda word: naming.standing_name(word, language),
         "now": house.clock.now(),
         "station": house.settings.station,
         "version": __version__,
     }
-    made = environment(language_of(request), house.settings.station.zone)
+    made = environment(language, house.settings.station.zone)
     return made.get_template(template).render({**common, **more})
 
 

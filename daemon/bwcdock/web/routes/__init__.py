@@ -4,6 +4,6 @@ from collections.abc import Callable
 
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
-from bwcdock.web.routes import door
+from bwcdock.web.routes import acts, desk, door
 
-ROOMS: tuple[Callable[[House], Pages], ...] = (door.routes,)
+ROOMS: tuple[Callable[[House], Pages], ...] = (door.routes, desk.routes, acts.routes)
