@@ -11,6 +11,9 @@ from pathlib import Path
 
 from bwcdock import install, slots
 from bwcdock.clock import ClockHealth
+from bwcdock.core.desk.people import Person, in_one_hand
+from bwcdock.errors import BwcdockError
+from bwcdock.ledger import open_read_only
 from bwcdock.settings import Settings
 from bwcdock.spool import RESERVE
 from bwcdock.volumes import file_system_of
@@ -75,6 +78,7 @@ def examine(machine: Machine, settings: Settings) -> tuple[Advice, ...]:
     return (
         *_rules(machine, settings),
         *_people(machine, settings),
+        *_hands(machine, settings),
         *_spool(settings),
         _clock(machine),
         _sqlite(machine),
@@ -155,6 +159,18 @@ def _owned(path: Path, uid: int) -> Advice:
         remedy = f"chown -R {USER}: {path}; chmod o= {path}"
         return Advice(topic="files", well=False, what=f"{path} belongs to others, or is open to them.", remedy=remedy)
     return Advice(topic="files", well=True, what=f"{path} is the station's alone.")
+
+
+def _hands(machine: Machine, settings: Settings) -> Iterator[Advice]:
+    """Who holds what ought to be split. A small unit may have nobody else: it is told, and is no fault."""
+    try:
+        with open_read_only(machine.at(settings.paths.ledger)) as ledger:
+            found = in_one_hand(ledger.matters(Person))
+    except BwcdockError:
+        return  # where the ledger cannot be read others say so
+    for person, roles in found:
+        what = f"{person.name} ({person.id}) is {' and '.join(roles)} in one: these should be different persons."
+        yield Advice(topic="roles", well=True, what=what, remedy="Have another administrator enter them apart.")
 
 
 # --- what the station stands on ---------------------------------------------------------------------------------------

@@ -55,6 +55,21 @@ class PersonLeft(Statement):
     reason: str
 
 
+SignIn = Literal["code", "password", "totp", "pin", "token", "blocked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInSet(Statement):
+    """How a person proves who he is was changed: by himself, or by the entry's actor for him. Never a secret itself.
+
+    ``code`` is a code for once, ``token`` one for programs; ``blocked`` shuts every way until there is a new code.
+    """
+
+    ev: ClassVar[str] = "person.sign_in_set"
+    kind: ClassVar[str] = "person"
+    what: SignIn
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamEntered(Statement):
     """A team (执法分队) of ``officers`` enforcement officers; the newest entry replaces the one before."""
@@ -472,8 +487,8 @@ class Excused(Fact):
 
 STATED_OF_RECORDS: tuple[type[Fact], ...] = (Tagged, Excused)
 STATEMENTS: tuple[type[Statement], ...] = (
-    PersonEntered, PersonLeft, TeamEntered, HandedOver, DeviceRegistered, DeviceIssued, DeviceReturned, DeviceStateSet,
-    FaultReported, Serviced, TripBegun, TripEnded, ActivityEnded, ExtensionGranted, ExplanationGiven, ExplanationJudged,
-    HoldPlaced, HoldLifted, CaseOpened, CaseStep, CaseArchived, AccessRequested, AccessApproved, AccessRefused,
-    AccessUsed, CheckDrawn, CheckJudged, CheckSkipped, ExpiryProposed, ExpiryApproved, PaperIssued,
+    PersonEntered, PersonLeft, SignInSet, TeamEntered, HandedOver, DeviceRegistered, DeviceIssued, DeviceReturned,
+    DeviceStateSet, FaultReported, Serviced, TripBegun, TripEnded, ActivityEnded, ExtensionGranted, ExplanationGiven,
+    ExplanationJudged, HoldPlaced, HoldLifted, CaseOpened, CaseStep, CaseArchived, AccessRequested, AccessApproved,
+    AccessRefused, AccessUsed, CheckDrawn, CheckJudged, CheckSkipped, ExpiryProposed, ExpiryApproved, PaperIssued,
 )  # fmt: skip

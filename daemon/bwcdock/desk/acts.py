@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from bwcdock.core.statements import AccessAct, DeviceState, Explained
+from bwcdock.core.statements import AccessAct, DeviceState, Explained, SignIn
 
 MOST_TEXT = 4000
 """Characters of one text: two printed pages, and far below what a leaf holds."""
@@ -53,7 +53,7 @@ class EnterPerson(Act):
     certificate: OptionalId = Field("", description="enforcement certificate (执法证号)")
     unit: OptionalId = ""
     team: OptionalId = ""
-    roles: Words = Field((), description="role ids of the rule pack")
+    roles: Words = Field((), description="role ids of the rule pack, auditor or system-administrator")
     user_numbers: Words = Field((), description="what recorders call this person")
 
 
@@ -63,6 +63,15 @@ class LeavePerson(Act):
     word = "leave-person"
     person: Id
     reason: Text
+
+
+class SetSignIn(Act):
+    """Enter that a way to sign in was set, for oneself or by the system administrator for others. Never the secret."""
+
+    word = "set-sign-in"
+    by = "anyone"
+    person: Id
+    what: SignIn
 
 
 class EnterTeam(Act):
@@ -401,10 +410,10 @@ class IssuePaper(Act):
 ACTS: dict[str, type[Act]] = {
     act.word: act
     for act in (
-        EnterPerson, LeavePerson, EnterTeam, HandOver, RegisterDevice, Issue, Return, SetDevice, ReportFault, Service,
-        BeginTrip, EndTrip, EndActivity, Extend, Explain, JudgeExplanation, Tag, Hold, LiftHold, OpenCase, StepCase,
-        ArchiveCase, RequestAccess, Approve, Refuse, UseAccess, DrawCheck, JudgeCheck, SkipCheck, ProposeExpiry,
-        ApproveExpiry, IssuePaper,
+        EnterPerson, LeavePerson, SetSignIn, EnterTeam, HandOver, RegisterDevice, Issue, Return, SetDevice, ReportFault,
+        Service, BeginTrip, EndTrip, EndActivity, Extend, Explain, JudgeExplanation, Tag, Hold, LiftHold, OpenCase,
+        StepCase, ArchiveCase, RequestAccess, Approve, Refuse, UseAccess, DrawCheck, JudgeCheck, SkipCheck,
+        ProposeExpiry, ApproveExpiry, IssuePaper,
     )
 }  # fmt: skip
 """Every act by its word."""

@@ -29,6 +29,7 @@ RECENT = 5000
 HOW: dict[type[acts.Act], Callable[[Any, Room], list[Fact]]] = {
     acts.EnterPerson: registers.enter_person,
     acts.LeavePerson: registers.leave_person,
+    acts.SetSignIn: registers.set_sign_in,
     acts.EnterTeam: registers.enter_team,
     acts.HandOver: registers.hand_over,
     acts.RegisterDevice: registers.register_device,

@@ -4,7 +4,7 @@ from bwcdock.core.desk.access import Access
 from bwcdock.core.desk.cases import Case
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.explaining import Explanation
-from bwcdock.core.desk.people import Handover, Person, Team
+from bwcdock.core.desk.people import Handover, Person, Team, roles_of
 from bwcdock.core.desk.times import Trip
 from bwcdock.core.facts import Fact, Finding
 from bwcdock.core.names import show
@@ -19,6 +19,7 @@ from bwcdock.core.statements import (
     PersonEntered,
     PersonLeft,
     Serviced,
+    SignInSet,
     TeamEntered,
 )
 from bwcdock.core.view import LACKS_ZH
@@ -30,10 +31,9 @@ MOST_LEFT = 200
 
 
 def enter_person(act: acts.EnterPerson, room: Room) -> list[Fact]:
-    """Roles are those of the pack, and a user number names one person."""
-    pack = room.bench.pack
+    """Roles are those of the pack and of the house, and a user number names one person."""
     for role in act.roles:
-        room.term("role", role, pack.roles)
+        room.term("role", role, roles_of(room.bench.pack))
     if act.team:
         room.matter(Team, act.team)
     before = room.ledger.matter(Person, act.person)
@@ -54,6 +54,11 @@ def leave_person(act: acts.LeavePerson, room: Room) -> list[Fact]:
     if held:
         raise refused(f"{person.name} still holds {', '.join(held)}.", "Take them back (return), then hand over.")
     return [PersonLeft(matter=person.id, reason=act.reason)]
+
+
+def set_sign_in(act: acts.SetSignIn, room: Room) -> list[Fact]:
+    """Whoever can let another in can act as him: that he did it stands in the ledger before anybody gets in by it."""
+    return [SignInSet(matter=room.person(act.person).id, what=act.what)]
 
 
 def enter_team(act: acts.EnterTeam, room: Room) -> list[Fact]:  # noqa: ARG001  (a team stands by itself)

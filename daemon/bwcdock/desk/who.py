@@ -1,10 +1,17 @@
 """Who may do which act: the one judge of roles at the desk."""
 
 from bwcdock.core.desk.explaining import Explanation, signers
-from bwcdock.core.desk.people import CUSTODIANS, Person
+from bwcdock.core.desk.people import AUDITOR, CUSTODIANS, SYSTEM_ADMINISTRATOR, Person, roles_of
 from bwcdock.core.rulepack import RulePack
 from bwcdock.desk import acts
 from bwcdock.desk.room import Room, refused
+
+HOUSE: dict[str, tuple[type[acts.Act], ...]] = {
+    AUDITOR: (acts.RequestAccess, acts.SetSignIn),
+    SYSTEM_ADMINISTRATOR: (acts.SetSignIn,),
+}
+"""All that may be done in a role of the house: an auditor reads, and asks for what he may not see unasked; whoever lets
+people sign in decides about nothing they do then."""
 
 
 def must_be_allowed(act: acts.Act, room: Room) -> None:
@@ -18,11 +25,14 @@ def must_be_allowed(act: acts.Act, room: Room) -> None:
                 f"The first person enters himself, in the role {first} and with it among his roles.",
             )
         return
-    room.term("role", actor.role, pack.roles)
+    room.term("role", actor.role, roles_of(pack))
     person = room.person(actor.name)
     if not person.may_act_as(actor.role):
         has = ", ".join(person.roles) or "none"
         raise refused(f"{person.name} ({person.id}) is not {_label(pack, actor.role)}.", f"His roles are: {has}.")
+    if not isinstance(act, HOUSE.get(actor.role, acts.Act)):
+        words = "、".join(each.word for each in HOUSE[actor.role])
+        raise refused(f"{_label(pack, actor.role)} may not do this ({act.word}), but: {words}.")
     may = _roles(act, room)
     if may is not None and actor.role not in may:
         names = "、".join(_label(pack, role) for role in may) or "nobody"
@@ -66,4 +76,4 @@ def leaders(pack: RulePack) -> tuple[str, ...]:
 
 
 def _label(pack: RulePack, role: str) -> str:
-    return next((f"{term.label} ({term.id})" for term in pack.roles if term.id == role), role)
+    return next((f"{term.label} ({term.id})" for term in roles_of(pack) if term.id == role), role)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bwcdock.core.desk.people import roles_of
 from bwcdock.core.facts import Beat, Entry, Started
 from bwcdock.core.record import Record
 from bwcdock.core.rulepack import Ruled, RulePack, Sheet
@@ -79,8 +80,8 @@ class Source:
         )
 
     def roles(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """The words of the regulation for these roles."""
-        labels = {term.id: term.label for term in self.pack.roles}
+        """The words of the regulation, and of the house, for these roles."""
+        labels = {term.id: term.label for term in roles_of(self.pack)}
         return tuple(labels.get(role, role) for role in ids)
 
     def sheets(self, *ids: str) -> tuple[Sheet, ...]:
