@@ -116,7 +116,7 @@ def _row(table: str, columns: Sequence[Sequence[Any]], row: Sequence[Any]) -> Ro
         table=table,
         values=tuple(values),
         texts=tuple(at for at, value in enumerate(values) if isinstance(value, str | bytes)),
-        moments=tuple(at for at in whole if names[at] != "seq"),
+        moments=tuple(at for at in whole if names[at] == "t" or names[at].endswith("_ms")),
         numbers=tuple(at for at in whole if names[at] == "seq"),
     )
 

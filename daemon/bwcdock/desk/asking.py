@@ -64,12 +64,8 @@ class Waiting:
 def may_owe(ledger: Reader, law: Law, now: datetime) -> tuple[owing.MayOwe, ...]:
     """Issued recorders that no dock has emptied since, earliest due first."""
     devices = [device for device in ledger.matters(Device) if device.holder]
-    docked = {device.id: seen for device in devices if (seen := _last_listed(ledger, device.id))}
+    docked = {device.id: seen for device in devices if (seen := ledger.last_listed(device.id))}
     return owing.may_owe(devices, docked, stated(ledger), law.pack, law.calendar, now, law.at_risk_ratio)
-
-
-def _last_listed(ledger: Reader, serial: str) -> datetime | None:
-    return next((s.listed_at for s in ledger.sessions(recorder=serial, limit=20) if s.listed_at), None)
 
 
 def ratios(ledger: Reader, law: Law) -> tuple[equipment.Ratio, ...]:
@@ -224,7 +220,7 @@ def _trips(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
     """Trips that should be over: until the return is entered the away case cannot be judged."""
     away = law.pack.deadline.away
     for trip in ledger.matters(Trip, "out"):
-        docked = _last_listed(ledger, trip.device)
+        docked = ledger.last_listed(trip.device)
         if (trip.expected_back and trip.expected_back <= now) or (docked and docked > trip.out):
             yield Waiting(
                 what="外出未登记返回",

@@ -3,8 +3,9 @@
 from bwcdock.ledger.cache import OpenFinding
 from bwcdock.ledger.checkpoint import Checkpoint, Head, Signer, Verifier
 from bwcdock.ledger.codec import Unrecordable, parts
+from bwcdock.ledger.counting import Counts, LastSeen, Queue, Stands
 from bwcdock.ledger.ledger import Ledger
-from bwcdock.ledger.reader import Counts, Reader, open_read_only
+from bwcdock.ledger.reader import Reader, open_read_only
 from bwcdock.ledger.verify import Disagreement, check, check_export, export
 
 __all__ = [
@@ -12,10 +13,13 @@ __all__ = [
     "Counts",
     "Disagreement",
     "Head",
+    "LastSeen",
     "Ledger",
     "OpenFinding",
+    "Queue",
     "Reader",
     "Signer",
+    "Stands",
     "Unrecordable",
     "Verifier",
     "check",

@@ -9,7 +9,7 @@ from bwcdock.core import desk
 from bwcdock.core import record as record_fold
 from bwcdock.core import session as session_fold
 from bwcdock.core.facts import SESSION_FACTS, Entry, Fact, Finding, Found, Settled
-from bwcdock.core.record import Record
+from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
 from bwcdock.core.statements import Statement
 from bwcdock.core.vocabulary import RECORD_FACTS
@@ -27,7 +27,12 @@ def _put(table: str, key: str, columns: str) -> str:
     return f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO UPDATE SET {changes}"  # noqa: S608 - constants
 
 
-_PUT_RECORD = _put("record", "id", "state recorder session path waits_for waits_since_ms due_ms met_ms doc")
+_PUT_RECORD = _put(
+    "record",
+    "id",
+    "state recorder session path waits_for waits_since_ms due_ms met_ms basis_ms article excused awaits size sealed_ms"
+    " doc",
+)
 _PUT_SESSION = _put("session", "id", "state recorder port arrived_ms departed_ms doc")
 _PUT_FINDING = _put("finding", "subject_kind subject code", "severity seq at_ms doc")
 _PUT_MATTER = _put("matter", "kind id", "state device doc")
@@ -98,8 +103,13 @@ def get_matter(db: sqlite3.Connection, kind: str, matter_id: str) -> desk.Matter
 
 
 def _record_row(r: Record) -> tuple[object, ...]:
+    owed = r.obligation
     waits = (r.waits_for, to_ms(r.waits_since))
-    return (r.id, r.state, r.recorder, r.session, r.item.path, *waits, _ms(r.due), _ms(r.met_at), codec.dump(r))
+    law = (_ms(owed.basis_at), f"{owed.pack} {owed.article}") if owed else (None, "")
+    is_sealed = r.state in {State.SEALED, State.RELEASED}
+    carried = (" ".join(r.owed_sinks) if is_sealed else "", r.item.size, _ms(r.sealed_at))
+    where = (r.id, r.state, r.recorder, r.session, r.item.path)
+    return (*where, *waits, _ms(r.due), _ms(r.met_at), *law, bool(r.excuse), *carried, codec.dump(r))
 
 
 def _session_row(s: Session) -> tuple[object, ...]:

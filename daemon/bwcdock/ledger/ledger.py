@@ -21,7 +21,8 @@ from bwcdock.errors import LedgerBroken, Misused
 from bwcdock.ledger import cache, codec, schema
 from bwcdock.ledger.checkpoint import Checkpoint, Signer
 from bwcdock.ledger.codec import from_ms, to_ms
-from bwcdock.ledger.reader import PAGE, Reader, sqlite_failed
+from bwcdock.ledger.counting import sqlite_failed
+from bwcdock.ledger.reader import PAGE, Reader
 from bwcdock.ledger.schema import AUDIT
 from bwcdock.ledger.tree import Frontier, leaf_hash
 

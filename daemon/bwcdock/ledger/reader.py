@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,6 +16,7 @@ from bwcdock.ledger import codec, schema, tree
 from bwcdock.ledger.cache import OpenFinding
 from bwcdock.ledger.checkpoint import Checkpoint, Head, Heads, Verifier
 from bwcdock.ledger.codec import from_ms, to_ms
+from bwcdock.ledger.counting import Counting, sqlite_failed
 from bwcdock.ledger.schema import AUDIT
 
 _UNFINISHED = """
@@ -36,33 +36,17 @@ SELECT id FROM record INDEXED BY record_sinkless
 """
 """Every record for which ``Record.finished`` is false, each part by an index: what is finished costs nothing."""
 
-_AWAITED = """
-SELECT sink.value, count(*) FROM record, json_each(doc, '$.obligation.sinks') AS sink
-WHERE waits_for = 'work' AND waits_for <> 'nothing' AND state IN ('sealed', 'released')
-AND sink.value NOT IN (SELECT value FROM json_each(doc, '$.copies')) GROUP BY 1 ORDER BY 1
-"""
-
 M = TypeVar("M", bound=desk.Matter)
 
 PAGE = 1000
 """Leaves fetched at a time: no read stays open while somebody else writes, whoever takes his time over the entries."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many records: by state, by what they wait for, owed (obligation not met), late (owed and past due)."""
-
-    by_state: tuple[tuple[str, int], ...]
-    by_waiting: tuple[tuple[str, int], ...]
-    owed: int
-    late: int
-
-
-class Reader:
+class Reader(Counting):
     """Questions to an open ledger. Every method may raise ``LedgerBroken``."""
 
     def __init__(self, db: sqlite3.Connection, heads: sqlite3.Connection) -> None:
-        self._db = db
+        super().__init__(db)
         founding = self.leaf(0)
         fact = codec.decode(founding).entry.fact
         if not isinstance(fact, Founded):
@@ -155,14 +139,6 @@ class Reader:
         sql = "SELECT 1 FROM record, json_each(doc, '$.copies') AS copy WHERE copy.value = ? LIMIT 1"
         return bool(self._rows(sql, sink))
 
-    def awaited(self) -> dict[str, int]:
-        """How many sealed records wait for each sink that owes them a copy; asks only those that wait for something."""
-        return dict(self._rows(_AWAITED))
-
-    def recorders(self) -> list[str]:
-        """The serials of all recorders that were ever docked."""
-        return [row[0] for row in self._rows("SELECT DISTINCT recorder FROM session WHERE recorder <> '' ORDER BY 1")]
-
     def waiting(self, waits_for: str, until: datetime | None = None, limit: int = -1) -> list[Record]:
         """The records that wait for ``work``, ``look`` or ``release`` since ``until`` or longer, longest first."""
         until_ms = (1 << 62) if until is None else to_ms(until)
@@ -249,18 +225,6 @@ class Reader:
             for about, name, seq, at, doc in reversed(rows)
         ]
 
-    def counts(self, now: datetime) -> Counts:
-        """How many records there are of each sort, counted in the indexes alone."""
-        owed = "SELECT count(*) FROM record WHERE due_ms IS NOT NULL AND met_ms IS NULL"
-        return Counts(
-            by_state=tuple(self._rows("SELECT state, count(*) FROM record GROUP BY state")),
-            by_waiting=tuple(
-                self._rows("SELECT waits_for, count(*) FROM record WHERE waits_for <> 'nothing' GROUP BY waits_for")
-            ),
-            owed=self._rows(owed)[0][0],
-            late=self._rows(f"{owed} AND due_ms <= ?", to_ms(now))[0][0],
-        )
-
     # --- proofs ------------------------------------------------------------------------------------------------------
 
     @property
@@ -337,13 +301,6 @@ class Reader:
         sql = f"SELECT doc FROM session{clauses}"  # noqa: S608 - clauses are constants
         return [codec.load(Session, doc) for (doc,) in self._rows(sql, *values)]
 
-    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            with closing(self._db.cursor()) as cursor:
-                return cursor.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise sqlite_failed("read", error) from error
-
 
 def open_read_only(directory: Path) -> Reader:
     """The ledger in ``directory``, for looking only; ``Misused`` if there is none."""
@@ -354,11 +311,6 @@ def open_read_only(directory: Path) -> Reader:
         reader = Reader(db, heads)
         stack.pop_all()
     return reader
-
-
-def sqlite_failed(op: str, error: sqlite3.Error) -> LedgerBroken:
-    """SQLite could not read or write: what the program says of it."""
-    return LedgerBroken(op, f"SQLite failed: {error}.", f"Look at the disk and its free space. {AUDIT}")
 
 
 def _entries(rows: Sequence[tuple[Any, ...]]) -> Iterator[Entry]:

@@ -57,6 +57,8 @@ CREATE TRIGGER leaf_stays BEFORE DELETE ON leaf BEGIN SELECT RAISE(ABORT, 'a lea
 CREATE TRIGGER leaf_stands BEFORE UPDATE ON leaf BEGIN SELECT RAISE(ABORT, 'a leaf is never changed'); END;
 """
 
+# The columns before `doc` are those by which records are found or counted; `awaits` names the sinks that a sealed one
+# is still to be carried to, with a blank between. What is counted every few seconds is counted in the indexes alone.
 CACHE = """
 CREATE TABLE record (
     id TEXT PRIMARY KEY,
@@ -68,6 +70,12 @@ CREATE TABLE record (
     waits_since_ms INTEGER NOT NULL,
     due_ms INTEGER,
     met_ms INTEGER,
+    basis_ms INTEGER,
+    article TEXT NOT NULL,
+    excused INTEGER NOT NULL,
+    awaits TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sealed_ms INTEGER,
     doc TEXT NOT NULL
 ) STRICT;
 CREATE INDEX record_state ON record (state);
@@ -75,7 +83,10 @@ CREATE INDEX record_recorder ON record (recorder, path);
 CREATE INDEX record_session ON record (session);
 CREATE INDEX record_waits ON record (waits_for, waits_since_ms) WHERE waits_for <> 'nothing';
 CREATE INDEX record_sinkless ON record (id) WHERE instr(doc, '"sinks":[]') > 0;
-CREATE INDEX record_owed ON record (due_ms) WHERE due_ms IS NOT NULL AND met_ms IS NULL;
+CREATE INDEX record_owed ON record (due_ms, met_ms, basis_ms, recorder, article, excused)
+    WHERE due_ms IS NOT NULL AND met_ms IS NULL;
+CREATE INDEX record_late ON record (recorder, article, excused, due_ms, met_ms) WHERE due_ms <= met_ms;
+CREATE INDEX record_awaits ON record (awaits, size, sealed_ms) WHERE awaits <> '';
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
@@ -98,6 +109,7 @@ CREATE TABLE finding (
     PRIMARY KEY (subject_kind, subject, code)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX finding_seq ON finding (seq);
+CREATE INDEX finding_code ON finding (code, severity);
 CREATE TABLE matter (
     kind TEXT NOT NULL,
     id TEXT NOT NULL,

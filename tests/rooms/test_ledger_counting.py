@@ -1,0 +1,166 @@
+"""What is counted every few seconds agrees with what the core says of each record, and touches indexes alone."""
+
+import re
+from collections import Counter
+from itertools import count
+
+import pytest
+from bwcdock.core.facts import (
+    Arrived,
+    Checked,
+    Condition,
+    Confirmed,
+    Departed,
+    Drift,
+    Identified,
+    Identity,
+    Inventoried,
+    Obliged,
+    Sealed,
+    Sighting,
+)
+from bwcdock.core.record import State
+from bwcdock.core.rules import Standing
+from bwcdock.core.statements import Excused
+from bwcdock.core.view import judge
+from bwcdock.ledger import Ledger, open_read_only
+from ledger_world import T0, after, found, life, new_ledger, obliged
+
+DAY_S = 86400
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with new_ledger(tmp_path / "ledger") as made:
+        yield made
+
+
+def brought(ledger: Ledger, record: str, *, due_s: float, sealed_s: float, recorder: str = "R1", far: int = 6) -> None:
+    """A recording's life up to its ``far``-th fact: known at T0, due and sealed then, confirmed a second later."""
+    for number, fact in enumerate(life(record, "s1", recorder)[:far]):
+        late_s = sealed_s + number if isinstance(fact, Sealed | Confirmed) else 0
+        ledger.append([obliged(record, after(due_s)) if isinstance(fact, Obliged) else fact], after(late_s))
+
+
+def test_standing_is_what_the_core_judges(ledger):
+    """Every way a recording can stand, at moments on both sides of each border."""
+    names = (f"{number:032x}" for number in count())
+    for due_s in (10, 100, 1000):
+        for far in (2, 3, 4, 5):
+            brought(ledger, next(names), due_s=due_s, sealed_s=1, far=far, recorder=f"R{far}")
+    for due_s in (10, 100, 1000):  # time goes on, so these come last
+        brought(ledger, next(names), due_s=due_s, sealed_s=500, recorder="late")
+    for record in [r.id for r in ledger.records()][::2]:
+        ledger.append([Excused(record=record, why="the station was off", explanation="e-1")], after(600))
+    seen = set()
+    for now_s in (0, 7, 8, 9, 10, 11, 74, 75, 76, 99, 100, 101, 499, 749, 750, 751, 999, 1000, 1001, 9999):
+        now = after(now_s)
+        expected = Counter()
+        for record in ledger.records():
+            stands = judge(record, now, 0.25)
+            if stands is not None and stands.kind is not Standing.MET:
+                article = f"{record.obligation.pack} {record.obligation.article}"
+                expected[record.recorder, article, stands.kind] += 1
+        told = {(s.recorder, s.article, s.kind): s.count for s in ledger.standing(now, 0.25)}
+        assert told == expected, now_s
+        seen |= {kind for *_, kind in told}
+    assert seen == set(Standing) - {Standing.MET}
+
+
+def test_the_earliest_deadline_is_that_of_the_most_urgent_that_is_not_met(ledger):
+    assert ledger.earliest_due() is None
+    brought(ledger, "a", due_s=300, sealed_s=1, far=2)
+    brought(ledger, "b", due_s=200, sealed_s=1)
+    assert ledger.earliest_due() == after(300)
+
+
+def test_queues_hold_what_is_sealed_and_not_confirmed(ledger):
+    assert (ledger.queues(), ledger.awaited()) == ({}, {})
+    brought(ledger, "a", due_s=DAY_S, sealed_s=5, far=4)
+    brought(ledger, "b", due_s=DAY_S, sealed_s=50, far=4)
+    brought(ledger, "c", due_s=DAY_S, sealed_s=60, far=3)
+    brought(ledger, "d", due_s=DAY_S, sealed_s=70, far=5)
+    (sink,) = {name for record in ledger.records(state=State.SEALED) for name in record.owed_sinks}
+    waiting = [record for record in ledger.records() if record.state is State.SEALED and record.owed_sinks]
+    queue = ledger.queues()[sink]
+    assert (queue.count, queue.bytes) == (len(waiting), sum(record.item.size for record in waiting)) == (2, 2000)
+    assert queue.since == min(record.sealed_at for record in waiting)
+    assert ledger.awaited() == {sink: 2}
+
+
+def test_a_record_that_waits_for_two_sinks_is_counted_in_both(ledger):
+    for record, at_s in (("b", 0), ("a", 10)):
+        listed, _, pulled, sealed, confirmed, *_ = life(record)
+        for fact in (listed, obliged(record, after(DAY_S), ("nas", "tape")), pulled, sealed):
+            ledger.append([fact], after(at_s))
+    assert {sink: queue.count for sink, queue in ledger.queues().items()} == {"nas": 2, "tape": 2}
+    ledger.append([confirmed], after(11))  # in the first of them, and so it waits for other sinks than the one before
+    queues = ledger.queues()
+    assert {sink: (queue.count, queue.bytes) for sink, queue in queues.items()} == {"nas": (1, 1000), "tape": (2, 2000)}
+    assert queues["tape"].since == after(0)
+
+
+def test_findings_are_counted_by_code_and_severity(ledger):
+    ledger.append([found(record="a"), found(record="b"), found("clock.wrong")], T0)
+    assert ledger.told() == [("clock.drift", "warn", 2), ("clock.wrong", "warn", 1)]
+
+
+def docked(ledger: Ledger, session: str, at_s: float, *, listed: bool = True, gone: bool = True, size: int = 0) -> None:
+    drift = Drift(method="protocol", offset_ms=int(at_s), uncertainty_ms=5, read_at=after(at_s))
+    facts = [
+        Arrived(session=session, sighting=Sighting(port="usb-1", source="/dev/null", slot=3)),
+        Identified(session=session, recorder="R1", driver="f", identity=Identity(serial="R1", basis="label")),
+    ]
+    if listed:
+        condition = Condition(battery=int(at_s) % 100, storage_free=5, storage_total=9, drift=drift)
+        facts.append(Checked(session=session, recorder="R1", condition=condition, findings=()))
+        facts.append(
+            Inventoried(session=session, recorder="R1", records=(), new=0, known=0, size=size, findings=())
+        )  # fmt: skip
+    if gone:
+        facts.append(Departed(session=session, recorder="R1", reason="taken"))
+    ledger.append(facts, after(at_s))
+
+
+def test_a_recorder_is_told_as_its_newest_docking_found_it(ledger):
+    assert (ledger.last_seen("R1"), ledger.last_listed("R1"), ledger.docked()) == (None, None, {})
+    docked(ledger, "s1", 10)
+    docked(ledger, "s2", 20, gone=False)
+    seen = ledger.last_seen("R1")
+    assert (seen.slot, seen.arrived_at, seen.is_docked) == (3, after(20), True)
+    assert (seen.condition.battery, seen.condition.drift.offset_ms) == (20, 20)
+    assert ledger.docked() == {"draining": 1}
+    docked(ledger, "s3", 30, listed=False)
+    seen = ledger.last_seen("R1")
+    assert (seen.condition, seen.is_docked) == (None, False)
+    assert ledger.last_listed("R1") == after(20)
+
+
+def test_what_came_since_a_moment_is_found_by_its_first_leaf(ledger):
+    for number in range(1, 20):
+        docked(ledger, f"s{number}", number * 100, size=number)
+    entries = list(ledger.entries())
+    for at_s in (-1, 0, 1, 99, 100, 101, 1500, 1900, 1901):
+        expected = next((entry.seq for entry in entries if entry.at >= after(at_s)), len(entries))
+        assert ledger.first_at(after(at_s)) == expected, at_s
+        assert ledger.inflow(after(at_s)) == sum(n for n in range(1, 20) if n * 100 >= at_s)
+    assert ledger.kinds_since(len(entries)) == set()
+    assert ledger.kinds_since(len(entries) - 1) == {"session.departed"}
+
+
+def test_nothing_that_is_asked_every_few_seconds_reads_a_record_or_finding(ledger, tmp_path):
+    """Else it would take a second in a ledger of 200,000 recordings."""
+    asked = []
+    with open_read_only(tmp_path / "ledger") as reader:
+        reader._db.set_trace_callback(asked.append)
+        reader.counts(T0)
+        reader.standing(T0, 0.25)
+        reader.earliest_due()
+        reader.queues()
+        reader.told()
+        reader._db.set_trace_callback(None)
+        assert len(asked) >= 8
+        for statement in asked:
+            for *_, step in reader._db.execute(f"EXPLAIN QUERY PLAN {statement}"):
+                if re.search(r"\b(SCAN|SEARCH) (record|finding)\b", step):
+                    assert "COVERING INDEX" in step, (statement, step)
