@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from bwcdock.core.facts import Condition, Corrected, Drift, MediaFacts, Severity
+from bwcdock.core.facts import Condition, Corrected, Drift, Finding, MediaFacts, Severity
 from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing
 from bwcdock.core.session import State
@@ -12,7 +12,6 @@ from bwcdock.core.view import (
     INCOMPLETE,
     LAMP_ZH,
     STANDING_ZH,
-    FindingView,
     Lamp,
     finding_view,
     judge,
@@ -279,9 +278,8 @@ def test_sinks_that_owe_and_sinks_that_hold_are_each_named_once():
 
 def test_why_a_record_was_set_aside_comes_first():
     view = record_view(life(listed(), QUARANTINED), [finding()], NOON, 0.25)
-    assert view.findings[0] == FindingView(
-        severity=Severity.WARN, code="quarantined.unreadable", what="A bad block.", remedy="Dock it again."
-    )
+    apart = Finding(severity=Severity.WARN, code="quarantined.unreadable", what="A bad block.", remedy="Dock it again.")
+    assert view.findings[0] == finding_view(apart)
     assert len(view.findings) == 2
 
 

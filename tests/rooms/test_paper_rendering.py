@@ -14,7 +14,7 @@ import pytest
 from bwcdock.errors import Misused
 from bwcdock.papers import breaking, fonts, html, pdf
 from bwcdock.papers.footnote import footnote
-from bwcdock.papers.model import Field, Fields, Paper, Proof, Rule, Table, Text
+from bwcdock.papers.model import Cell, Field, Fields, Paper, Proof, Rule, Table, Text
 from bwcdock.papers.text import one_line, plain, runs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,7 +153,7 @@ def everywhere(text: str) -> Paper:
         made_at=NOW,
         blocks=(
             Fields(title=text, rows=(Field(label=text, value=text, note=text), Field(label=text))),
-            Table(title=text, heads=(text,), widths=(1,), rows=((text,),), note=text),
+            Table(title=text, heads=(text,), widths=(1,), rows=((text,), (Cell(text=text, note=text),)), note=text),
             Text(title=text, text=text),
             Text(title=text, lines=2),
         ),
@@ -207,6 +207,15 @@ def test_a_long_table_goes_over_pages_with_its_heads(tmp_path):
             assert page.count("SHA-256") == 1
     joined = re.sub(r"\s", "", text)
     assert all(digest in joined for digest in DIGESTS)
+
+
+@needs_font
+@needs_poppler
+def test_a_cell_has_its_small_print_below(tmp_path):
+    table = Table(heads=("名",), widths=(1,), rows=((Cell(text="电量不足。", note="It is low. " * 40),),))
+    text = re.sub(r"\s", "", printed(pdf.render(paper(table), fonts.find()), tmp_path, "-raw"))
+    assert "电量不足。Itislow." in text
+    assert text.count("Itislow.") == 40
 
 
 @needs_font

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 GOLDEN = {
     "status": """
         findings findings[].about findings[].code findings[].remedy findings[].severity findings[].what late ledger
+        findings[].remedy_zh findings[].title_zh findings[].what_zh
         ledger.signed_at ledger.signed_size ledger.size now owed owes quarantined recorders records records.sealed rules
         running sessions sessions[].arrived_at sessions[].battery sessions[].bytes sessions[].departed_at sessions[].do
         sessions[].drift_method sessions[].drift_s sessions[].drift_uncertainty_s sessions[].files sessions[].findings
@@ -31,11 +32,14 @@ GOLDEN = {
         sessions[].owed sessions[].port sessions[].quarantined sessions[].ready sessions[].receipt sessions[].recorder
         sessions[].sealed sessions[].session sessions[].slot sessions[].state sessions[].storage_free
         sessions[].storage_total sessions[].untold spool
+        sessions[].do_zh sessions[].fault sessions[].fault_zh sessions[].findings[].remedy_zh
+        sessions[].findings[].title_zh sessions[].findings[].what_zh sessions[].lacks_zh sessions[].untold_zh
         spool.free spool.reserve spool.total spool.used station unit
     """,
     "records": """
         [].article [].blake3 [].clock [].clock.method [].clock.offset_s [].clock.uncertainty_s [].due [].duration_s
         [].findings [].findings[].about [].findings[].code [].findings[].remedy [].findings[].severity
+        [].findings[].remedy_zh [].findings[].title_zh [].findings[].what_zh
         [].findings[].what [].id [].keep_until [].kind [].markers [].officer [].path [].permanent [].quote
         [].recorded_end [].recorded_start [].recorder [].regulation [].sealed_at [].seconds_left [].sessions [].sha256
         [].sinks

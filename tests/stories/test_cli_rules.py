@@ -14,6 +14,7 @@ RULES = Path(__file__).parents[2] / "config/rules"
 SHAPE = """
     article basis basis_at clause counting counting[].assumed counting[].counted counting[].day counting[].why due
     earliest findings findings[].about findings[].code findings[].remedy findings[].severity findings[].what met_by pack
+    findings[].remedy_zh findings[].title_zh findings[].what_zh
     quote regulation span unpublished
 """
 """What a reader may count on, as for the other commands: a key that is taken away breaks somebody's program."""

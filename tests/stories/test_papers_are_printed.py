@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import pytest
 from bwcdock.clock import WallClock
 from bwcdock.papers import fonts
+from bwcdock.testing.footage import clip, truncate
 from bwcdock.testing.station import found
 from cli_world import QUICK, files, folder, is_one_sentence, run, well
 
@@ -87,6 +89,20 @@ def test_a_sheet_over_several_recordings_lists_them(station, tmp_path):
     assert "清单" in page
     assert page.count("(3) 技术信息") == 1
     assert "(4)" not in page
+
+
+def test_what_was_found_stands_in_chinese_and_small_below_it_in_the_words_it_was_found_in(tmp_path):
+    directory = tmp_path / "station"
+    found(directory, QUICK, now=WallClock().now(), rules="S1-dalian-jinpu")
+    torn = truncate(clip(datetime(2026, 3, 2, 1, tzinfo=UTC), 2), 0.5)
+    well("-C", directory, "ingest", folder(tmp_path / "BWC-0002", {"torn.mp4": torn}))
+    asked = {"evidence": records(directory)[0]["id"], "receipt": session(directory)}
+    for kind, subject in asked.items():
+        out = tmp_path / f"{kind}.html"
+        well("-C", directory, "paper", kind, subject, "--out", out)
+        row = out.read_text().partition("录像未正常结束 media.truncated")[2].partition("</tr>")[0]
+        assert "录像文件没有正常结束。请执法人员说明中断原因；文件已按原样保存。" in row
+        assert "<small><bdi>torn.mp4 was not closed: its container ends early." in row
 
 
 @pytest.mark.skipif(not any(p.is_file() for p in fonts.PLACES), reason=f"needs {fonts.PACKAGE}")

@@ -10,8 +10,10 @@ from bwcdock.cli.common import broken, cut, fold, size, table
 from bwcdock.core.names import show
 from bwcdock.core.rules import Standing
 from bwcdock.core.view import STANDING_ZH, citation
+from bwcdock.core.words_zh import title
+from bwcdock.core.words_zh.values import KEY_ZH
 from bwcdock.manifest import Receipt
-from bwcdock.papers.words import KEY_ZH, STATE_ZH, title
+from bwcdock.papers.words import STATE_ZH
 
 EVIDENCE = 4
 """Pairs of evidence shown under a finding; the rest is in the receipt's file."""

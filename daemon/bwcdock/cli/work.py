@@ -17,10 +17,10 @@ from bwcdock.core.names import show
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
 from bwcdock.core.view import unlisted
+from bwcdock.core.words_zh import title
 from bwcdock.detect.named import Named
 from bwcdock.errors import Misused
 from bwcdock.ledger import Ledger
-from bwcdock.papers.words import title
 from bwcdock.settings import Settings
 from bwcdock.station import Station
 from bwcdock.steps import receipt

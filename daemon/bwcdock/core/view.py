@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bwcdock.core import todo, words_zh
 from bwcdock.core.facts import Condition, Finding, Obligation, Severity
 from bwcdock.core.record import Record
 from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing, Verdict, verdict
 from bwcdock.core.session import Session, State
+from bwcdock.core.words_zh.states import fault
 
 
 class Lamp(StrEnum):
@@ -74,13 +76,16 @@ class ClockView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingView:
-    """A finding, with whom it is about."""
+    """A finding, with whom it is about; in English as it was found, and in Chinese by its code and evidence."""
 
     severity: Severity
     code: str
     what: str
     remedy: str
     about: str = ""
+    title_zh: str = ""
+    what_zh: str = ""
+    remedy_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,15 +159,13 @@ def record_view(record: Record, findings: Sequence[Finding], now: datetime, at_r
     names = dict.fromkeys((*(owed.sinks if owed else ()), *held))
     views = [finding_view(f) for f in findings]
     if record.quarantine:
-        views.insert(
-            0,
-            FindingView(
-                severity=Severity.WARN,
-                code=f"quarantined.{record.quarantine}",
-                what=record.quarantine_what,
-                remedy=record.quarantine_hint,
-            ),
+        apart = Finding(
+            severity=Severity.WARN,
+            code=f"quarantined.{record.quarantine}",
+            what=record.quarantine_what,
+            remedy=record.quarantine_hint,
         )
+        views.insert(0, finding_view(apart))
     return RecordView(
         id=record.id,
         recorder=record.recorder,
@@ -226,8 +229,16 @@ def citation(article: str, title: str) -> str:
 
 def finding_view(finding: Finding, about: str = "") -> FindingView:
     """A finding for people."""
+    said = words_zh.said(finding)
     return FindingView(
-        severity=finding.severity, code=finding.code, what=finding.what, remedy=finding.remedy, about=about
+        severity=finding.severity,
+        code=finding.code,
+        what=finding.what,
+        remedy=finding.remedy,
+        about=about,
+        title_zh=said.title,
+        what_zh=said.what,
+        remedy_zh=said.do,
     )
 
 
@@ -237,7 +248,9 @@ class SessionView:
 
     ``moved`` counts bytes that are at least pulled; ``owed`` the recordings not yet in central storage. ``ready`` says
     that it can be issued again (可领用); ``lacks`` what is wrong with it (``battery``, ``storage``, ``clock``), and
-    ``untold`` what it does not tell of itself, so that somebody looks at its own display.
+    ``untold`` what it does not tell of itself, so that somebody looks at its own display; ``fault`` what
+    failed as long as that is what must be mended. What ends in ``_zh`` says the
+    same to officers.
     """
 
     session: str
@@ -267,6 +280,11 @@ class SessionView:
     ready: bool = False
     lacks: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
+    fault: str = ""
+    fault_zh: str = ""
+    do_zh: str = ""
+    lacks_zh: tuple[str, ...] = ()
+    untold_zh: tuple[str, ...] = ()
 
 
 def session_view(session: Session, records: Mapping[str, Record], partial: Mapping[str, int]) -> SessionView:
@@ -282,6 +300,8 @@ def session_view(session: Session, records: Mapping[str, Record], partial: Mappi
     condition = session.condition or Condition()
     drift = condition.drift
     lacks = _named(session, lambda f: f.severity is not Severity.NOTE)
+    untold = _named(session, lambda f: f.code.endswith(".unknown"))
+    chosen = todo.choose(session, waiting=len(waiting), bad=len(bad), unlisted=unlisted(session))
     return SessionView(
         session=session.id,
         recorder=session.recorder,
@@ -305,11 +325,16 @@ def session_view(session: Session, records: Mapping[str, Record], partial: Mappi
         storage_free=condition.storage_free,
         storage_total=condition.storage_total,
         findings=tuple(finding_view(f) for f in session.findings),
-        do=_todo(session, len(waiting), len(bad)),
+        do=todo.english(chosen),
         receipt=session.receipt,
         ready=session.state is State.DRAINED and not bad and not lacks and not unlisted(session),
         lacks=lacks,
-        untold=_named(session, lambda f: f.code.endswith(".unknown")),
+        untold=untold,
+        fault=chosen.fault,
+        fault_zh=fault(chosen.fault).what if chosen.fault else "",
+        do_zh=todo.chinese(chosen),
+        lacks_zh=tuple(LACKS_ZH[word] for word in lacks),
+        untold_zh=tuple(LACKS_ZH[word] for word in untold),
     )
 
 
@@ -344,21 +369,6 @@ def lamp(session: Session, *, waiting: int, bad: int, owed: int) -> Lamp:
         return Lamp.ATTENTION
     warned = any(f.severity is not Severity.NOTE for f in session.findings)
     return Lamp.SAFE_TO_TAKE if owed or warned or not session.receipt else Lamp.NOTHING_OWED
-
-
-def _todo(session: Session, waiting: int, bad: int) -> str:
-    """The one thing somebody should do now; empty when nothing."""
-    refused = [f for f in session.findings if f.severity is Severity.REFUSE]
-    if session.fault and (session.listed_at is None or waiting or session.docked):
-        return session.fault_hint or "Take it out and dock it again; if it stays so, call the custodian."
-    if bad:
-        return f"{bad} recording(s) could not be proven whole: keep this recorder and call the custodian."
-    if refused:
-        return refused[0].remedy
-    if not session.docked and (waiting or session.listed_at is None):
-        return f"Not everything was brought in ({session.departed_why or 'it is gone'}): dock it again, it resumes."
-    warned = [*unlisted(session), *(f for f in session.findings if f.severity is not Severity.NOTE)]
-    return warned[0].remedy if warned else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from bwcdock.core.facts import Confirmed, Identity, Kind, Listed, Obliged, Pulled, Sealed, Severity
 from bwcdock.core.record import Record, State
 from bwcdock.core.rulepack import Sheet
+from bwcdock.core.words_zh import title
+from bwcdock.core.words_zh.states import SOURCE_ZH
+from bwcdock.core.words_zh.values import METHOD_ZH
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Block, Field, Fields, Paper, Rule, Table, Text
 from bwcdock.papers.source import Asked, Source, filled, given, handed_over, seqs
-from bwcdock.papers.words import METHOD_ZH, SOURCE_ZH, between, count_of_bytes, moment, seconds, title
+from bwcdock.papers.words import between, count_of_bytes, in_words, moment, seconds
 
 PLAIN = ("制作人", "提取人", "提取时间")
 """The fields where a regulation names none: those that two of the others agree on."""
@@ -130,7 +133,7 @@ def _list(source: Source, records: list[Record]) -> Table:
 def _findings(source: Source, records: list[Record]) -> list[Table]:
     """What holds about these recordings and a court should know: silence about it would be worse."""
     rows = tuple(
-        (record.item.path, f"{title(told.finding.code)} {told.finding.code}", told.finding.what)
+        (record.item.path, f"{title(told.finding.code)} {told.finding.code}", in_words(told.finding))
         for record in records
         for told in source.ledger.findings(kind="record", subject=record.id)
         if told.finding.severity is not Severity.NOTE

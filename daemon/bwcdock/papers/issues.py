@@ -1,11 +1,12 @@
 """领用归还登记: who drew which recorder when, what was checked before, when and how it came back."""
 
 from bwcdock.core.desk.devices import Device, Issue
+from bwcdock.core.words_zh import title
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Paper, Table
 from bwcdock.papers.names import person
 from bwcdock.papers.source import Asked, Source
-from bwcdock.papers.words import moment, title
+from bwcdock.papers.words import moment
 
 CHECK_ZH = {"clock": "时钟", "battery": "电量", "storage": "存储空间", "works": "设备性能"}
 

@@ -22,13 +22,21 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A cell of a table with small print below what it says."""
+
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Rows under heads, which are repeated on every page. ``widths`` are relative, one a column."""
 
     title: str = ""
     heads: tuple[str, ...]
     widths: tuple[int, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | Cell, ...], ...]
     note: str = ""
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from fpdf.fonts import TTFFont
 from bwcdock.papers import breaking
 from bwcdock.papers.fonts import Font
 from bwcdock.papers.footnote import footnote
-from bwcdock.papers.model import Block, Fields, Paper, Table, Text
+from bwcdock.papers.model import Block, Cell, Fields, Paper, Table, Text
 from bwcdock.papers.text import one_line, plain
 
 # Millimetres and points. The margins are those of official papers, roughly; the left one leaves room for a binding.
@@ -136,8 +136,11 @@ class _Sheet:
             x += width
         self.y += height
 
-    def cell(self, text: str, width: float, size: float, shade: int = 255) -> _Cell:
-        """A cell of this width with ``text`` broken to fit."""
+    def cell(self, text: str | Cell, width: float, size: float, shade: int = 255) -> _Cell:
+        """A cell of this width with ``text`` broken to fit, and its small print below."""
+        if isinstance(text, Cell):
+            note = tuple((line, SMALL) for line in self.lines(text.note, width - 4, SMALL))
+            return _Cell((*self.cell(text.text, width, size).lines, *note), shade)
         return _Cell(tuple((line, size) for line in self.lines(text, width - 4, size)), shade)
 
 
@@ -224,7 +227,7 @@ def _fields(sheet: _Sheet, block: Fields) -> None:
 def _table(sheet: _Sheet, block: Table) -> None:
     widths = [INNER * width / sum(block.widths) for width in block.widths]
 
-    def cells(texts: Sequence[str], shade: int = 255) -> list[_Cell]:
+    def cells(texts: Sequence[str | Cell], shade: int = 255) -> list[_Cell]:
         return [sheet.cell(text, width, SMALL + 0.5, shade) for text, width in zip(texts, widths, strict=True)]
 
     def heads() -> None:

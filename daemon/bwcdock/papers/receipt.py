@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 from bwcdock.core.facts import Receipted, Sealed
 from bwcdock.core.rules import Standing
 from bwcdock.core.view import STANDING_ZH
+from bwcdock.core.words_zh import title
+from bwcdock.core.words_zh.values import KEY_ZH
 from bwcdock.errors import Misused, Untrue
 from bwcdock.manifest import Receipt, ReceiptLine, open_signed
 from bwcdock.papers.model import Block, Field, Fields, Paper, Rule, Table
 from bwcdock.papers.source import Asked, Source, filled, given, handed_over
-from bwcdock.papers.words import KEY_ZH, STATE_ZH, count_of_bytes, moment, title
+from bwcdock.papers.words import STATE_ZH, count_of_bytes, in_words, moment
 
 FIELDS = ("执法人员",)
 """What a person may fill in where the recorder's own names did not tell."""
@@ -108,7 +110,7 @@ def _findings(told: Receipt, asked: Asked) -> tuple[Block, ...]:
     rows = tuple(
         (
             f"{title(finding.code)} {finding.code}",
-            f"{finding.what} {finding.remedy}",
+            in_words(finding),
             "\n".join(f"{KEY_ZH.get(key, key)}:{value}" for key, value in finding.evidence),
         )
         for finding in told.findings

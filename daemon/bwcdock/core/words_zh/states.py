@@ -1,0 +1,53 @@
+"""Where recordings and dockings stand, and what a fault of a recorder means, in the words of officers."""
+
+from bwcdock.core.record import State as RecordState
+from bwcdock.core.session import State as SessionState
+from bwcdock.core.words_zh.form import Words
+
+RECORD_STATE_ZH = {
+    RecordState.LISTED: "未采集",
+    RecordState.PULLED: "未封存",
+    RecordState.SEALED: "已封存",
+    RecordState.RELEASED: "已清理",
+    RecordState.QUARANTINED: "已隔离",
+    RecordState.LOST: "已丢失",
+}
+
+SESSION_STATE_ZH = {
+    SessionState.ARRIVED: "已插入",
+    SessionState.IDENTIFIED: "已识别",
+    SessionState.CHECKED: "已检查",
+    SessionState.DRAINING: "采集中",
+    SessionState.DRAINED: "已采集",
+    SessionState.DEPARTED: "已取走",
+    SessionState.UNCLAIMED: "无法识别",
+    SessionState.REFUSED: "已拒绝",
+    SessionState.FAULTED: "设备故障",
+}
+
+SOURCE_ZH = {"name": "文件名", "media": "录像容器", "exif": "照片 Exif", "mtime": "文件修改时间"}
+"""Where a recorder's claim of time was read."""
+
+_AGAIN = "请将记录仪取出后重新插入；仍不行的，请交管理员处理，不要清空。"
+
+FAULT_ZH = {
+    "open": Words("设备打不开", "记录仪打不开。", _AGAIN),
+    "list": Words("文件列表读不出", "记录仪上的文件列表读不出来。", _AGAIN),
+    "read": Words("读取失败", "读取记录仪时出错。", _AGAIN),
+    "pull": Words("采集中断", "采集途中记录仪没有响应。", _AGAIN),
+    "lane": Words("设备无响应", "记录仪长时间没有响应。", _AGAIN),
+    "driver": Words("程序故障", "读取记录仪的程序出现故障。", "请改用其他采集站，并请系统管理员上报故障。"),
+}
+"""By the first word of what was being done when a recorder failed."""
+
+UNCLAIMED_ZH = Words(
+    "设备无法识别", "没有识别出这是哪种记录仪。", "请确认插入的是执法记录仪或其存储卡，取出后重新插入。"
+)
+FAULTED_ZH = Words("设备故障", "记录仪出现故障。", _AGAIN)
+"""Where what was being done is none of the words above."""
+
+
+def fault(told: str) -> Words:
+    """What a fault of a recorder means; ``told`` is what its docking keeps of it: what was being done comes first."""
+    op, said, _ = told.partition(": ")
+    return FAULT_ZH.get(op.partition(" ")[0], FAULTED_ZH) if said else UNCLAIMED_ZH
