@@ -27,7 +27,8 @@ LEAVE_S = 5.0
 class Docking:
     """A recorder from plug to unplug. All methods belong to the event loop; all blocking work goes to the lane.
 
-    ``leaving`` is set while its pulls end; ``gone`` by the station, so that it is let go of once.
+    ``leaving`` is set while its pulls end; ``gone`` by the station, so that it is let go of once. ``since`` is when it
+    was opened, in monotonic seconds.
     """
 
     def __init__(self, bench: Bench, sighting: Sighting, session: str) -> None:
@@ -37,6 +38,7 @@ class Docking:
         self.records: frozenset[str] = frozenset()
         self.leaving = False
         self.gone = False
+        self.since = bench.clock.monotonic()
         self._bench = bench
         self._stack = ExitStack()
         # Its thread closes the driver, whenever it comes out of the last call: a hung one may take a day for it.
@@ -108,6 +110,7 @@ class Docking:
             self._bench.spool,
             self._buffers,
             monotonic=self._bench.clock.monotonic,
+            came=self._bench.meters.pulling(self.serial, self.sighting.slot),
             retries=chosen.retries,
             retry_wait_s=chosen.retry_wait_s,
         )
@@ -121,6 +124,8 @@ class Docking:
             fact = await house.submit(job.finish)
             if chosen.second_read:
                 await self._unless_stalled(self._lane.submit(job.read_again), job)
+            now = self._bench.clock.monotonic()
+            self._bench.meters.took("pull", now - (job.progress.began_at or now), record.item.size)
             return (fact,)
         finally:
             self._pulls.pop(record.id, None)

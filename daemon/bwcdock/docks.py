@@ -122,6 +122,7 @@ class Docks:
                 self._arrivals += 1
                 session = session_id(port, now, str(self._arrivals))
                 self._dockings[port] = Docking(self._bench, sighting, session)
+                self._bench.meters.docked(sighting.slot)
                 arrived = Arrived(session=session, sighting=sighting)
                 self._known.spawn(self._dock(self._dockings[port], arrived), f"dock {port}")
 
@@ -156,6 +157,9 @@ class Docks:
 
     async def depart(self, docking: Docking, why: str) -> None:
         """It was taken: its pulls end, its partial files stay, its slot is free."""
+        session, lasted_s = self._known.session(docking.session), self._bench.clock.monotonic() - docking.since
+        drained = session is not None and session.was_drained
+        self._bench.meters.left(docking.sighting.slot, after_s=lasted_s, drained=drained)
         await docking.leave()
         log.info("recorder.departed", recorder=docking.serial, why=why, session=docking.session)
         await self._known.advance(Departed(session=docking.session, recorder=docking.serial, reason=why))

@@ -10,7 +10,7 @@ from bwcdock.core.session import Session, State
 from bwcdock.docking import Docking
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import Lane
-from bwcdock.steps import erase
+from bwcdock.steps import erase, housekeeping
 from bwcdock.steps.bench import Bench
 
 log = structlog.get_logger()
@@ -76,6 +76,7 @@ class Eraser:
         try:
             looked = await docking.look(session, doubtful)
             given = await self._desk.submit(erase.order, self._bench, session)
+            begun = self._bench.clock.monotonic()
             touched = await self._lane.submit(erase.erase, self._bench, session, looked, given)
         except LedgerBroken:
             raise
@@ -85,4 +86,7 @@ class Eraser:
         if touched:
             # What the driver listed before is no longer what is on the card.
             self._rests[session.id] = datetime.max.replace(tzinfo=self._bench.clock.now().tzinfo)
+            gone = await self._desk.submit(housekeeping.records_of, self._bench, list(touched))
+            lasted_s = self._bench.clock.monotonic() - begun
+            self._bench.meters.took("erase", lasted_s, sum(record.item.size for record in gone))
         await self._know([*doubtful, *touched])

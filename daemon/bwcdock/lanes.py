@@ -341,11 +341,14 @@ def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[*Ts], object], *a
 class LoopLag:
     """How late the event loop runs what it should run: the sign of blocking code on it.
 
-    ``window`` samples are kept, one every ``interval_s`` seconds: a minute by default.
+    ``window`` samples are kept, one every ``interval_s`` seconds: a minute by default. ``heard`` is given each of them.
     """
 
-    def __init__(self, *, interval_s: float = 0.25, window: int = 240) -> None:
+    def __init__(
+        self, *, interval_s: float = 0.25, window: int = 240, heard: Callable[[float], object] = lambda _: None
+    ) -> None:
         self._interval_s = interval_s
+        self._heard = heard
         self._samples: deque[float] = deque(maxlen=window)
 
     async def run(self) -> None:
@@ -354,7 +357,9 @@ class LoopLag:
         while True:
             due = loop.time() + self._interval_s
             await asyncio.sleep(self._interval_s)
-            self._samples.append(max(0.0, loop.time() - due))
+            late_s = max(0.0, loop.time() - due)
+            self._samples.append(late_s)
+            self._heard(late_s)
 
     @property
     def p99_s(self) -> float:

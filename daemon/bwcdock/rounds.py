@@ -1,16 +1,21 @@
 """What the station does by the clock and for itself: the heartbeat, the signed head and its witnesses, the scrub."""
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
+from bwcdock import durable, meters
 from bwcdock.core.facts import Fact, Finding, Found, Scrubbed, Settled, Severity
+from bwcdock.core.view import LiveView
 from bwcdock.errors import BwcdockError, LedgerBroken
-from bwcdock.lanes import HANGS, Crew, Lane, LoopLag
+from bwcdock.lanes import HANGS, Crew, Lane, LoopLag, own_lane
+from bwcdock.overview import LIVE, LIVE_NAME
 from bwcdock.reading import Buffers
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
@@ -24,12 +29,15 @@ EMPTY_S = 60.0
 AGAIN_S = 60.0
 """How long a round that failed waits before it begins anew: what made it fail is seldom gone at once."""
 
+LIVE_EVERY_S = 1.0
+"""How often the bytes that move are shown to whoever asks beside this process."""
+
 CARRY_S = 5.0
 """How long the signing of the next head waits for the carrying of the last: a sink that hangs does not hold it up."""
 
 
 class Rounds:
-    """Runs beside the loop until cancelled. ``know`` takes the records a round has changed."""
+    """Runs beside the loop until cancelled. ``know`` takes the records a round changed, ``live`` says what moves."""
 
     def __init__(
         self,
@@ -37,19 +45,24 @@ class Rounds:
         desk: Lane,
         sinks: Mapping[str, Crew],
         know: Callable[[Iterable[str]], Awaitable[None]],
+        live: Callable[[], LiveView],
     ) -> None:
-        self.lag = LoopLag()
+        self.lag = LoopLag(heard=bench.meters.lagged)
         self._bench = bench
         self._desk = desk
         self._sinks = sinks
         self._know = know
+        self._live = live
         self._scrubber = Lane("scrub")
+        self._show = own_lane("show")
         self._chance = random.Random()  # noqa: S311  (it spreads reading; it guards nothing)
         self._witnessed_at = bench.clock.monotonic()
 
     def all(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Every round, to be run as a task each."""
-        return *(self._on(each) for each in (self._beats, self._heads, self._scrubs)), self.lag.run()
+        return *(
+            self._on(each) for each in (self._beats, self._heads, self._scrubs, self._shows, self._counts)
+        ), self.lag.run()
 
     async def _on(self, round_: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A round that fails is told, and begun anew: the disk or the program may be at fault, the others go on."""
@@ -63,8 +76,9 @@ class Rounds:
                 await self.sleep(AGAIN_S)
 
     def close(self) -> None:
-        """Let go of the scrub's thread."""
+        """Let go of the threads of the scrub and of what is shown."""
         self._scrubber.close()
+        self._show.close()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep by the station's clock."""
@@ -120,12 +134,14 @@ class Rounds:
 
     async def _bring(self, sink: str) -> None:
         try:
-            await self._sinks[sink].call(self._bench.witnesses[sink].bring)
+            head = await self._sinks[sink].call(self._bench.witnesses[sink].bring)
             self._witnessed_at = self._bench.clock.monotonic()
+            self._bench.meters.witnessed(sink, self._bench.clock.now(), head.size if head else 0)
         except LedgerBroken:
             raise
         except BwcdockError as error:
             log.warning("witness.waits", sink=sink, what=str(error))
+            self._bench.meters.sink_failed(sink, error)
         await self.tell_hung(sink)
 
     async def tell_hung(self, sink: str) -> None:
@@ -159,3 +175,27 @@ class Rounds:
                 await self._desk.submit(self._bench.book.record, [Scrubbed(files=len(ids), bad=bad)])
             else:
                 await self.sleep(EMPTY_S)
+
+    async def _shows(self) -> None:
+        """Show whoever asks beside this process how many bytes have come; no evidence, so failing costs nothing."""
+        path, told = self._bench.settings.paths.run / LIVE_NAME, False
+        while True:
+            view = self._live()
+            if view.sessions or told:
+                with suppress(OSError):
+                    await durable.publish_volatile(path, LIVE.dump_json(view), executor=self._show)
+            told = bool(view.sessions)
+            await asyncio.sleep(LIVE_EVERY_S)  # of the people who look, whatever clock the station goes by
+
+    async def _counts(self) -> None:
+        """Show them what is counted here, and by that also that this process is at work."""
+        path = self._bench.settings.paths.run / meters.NAME
+        self._bench.meters.started(self._bench.clock.now())
+        while True:
+            with suppress(OSError):
+                text = await self._show.submit(self._counted)
+                await durable.publish_volatile(path, text, executor=self._show)
+            await asyncio.sleep(meters.PUBLISH_EVERY_S)
+
+    def _counted(self) -> bytes:
+        return self._bench.meters.exposition(os.getpid(), self._bench.clock.now(), self._bench.station_clock())

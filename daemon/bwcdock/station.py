@@ -9,13 +9,11 @@ import gc
 import os
 import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from bwcdock import durable
 from bwcdock.core.facts import Drained, Fact, Finding, Severity
 from bwcdock.core.plan import FAR, Act, Action, Plan, World, plan
 from bwcdock.core.record import Record, State
@@ -27,7 +25,6 @@ from bwcdock.docks import Docks
 from bwcdock.eraser import Eraser
 from bwcdock.errors import BwcdockError, LedgerBroken, Unreachable
 from bwcdock.lanes import Crew, Hung, Lane, LoopLag, at_most, least_busy, own_lane
-from bwcdock.overview import LIVE, LIVE_NAME
 from bwcdock.ports import Driver, Watch
 from bwcdock.rounds import Rounds
 from bwcdock.sinks.around import Backoff, Standing
@@ -49,9 +46,6 @@ ENDS = frozenset({Stands.UNCLAIMED, Stands.REFUSED, Stands.FAULTED, Stands.DEPAR
 
 DUE_EVERY_S = 60.0
 """How often records that only wait for a date (second look, release) are fetched: days do not need seconds."""
-
-LIVE_EVERY_S = 1.0
-"""How often the bytes that move are shown to whoever asks beside this process."""
 
 
 class Station:
@@ -77,10 +71,9 @@ class Station:
         self._crews = {n: Crew(n, chosen.parallel, limit_s=limit_s, spare=spare) for n in bench.sinks}
         self._house = [own_lane(f"house {n}") for n in range(HOUSE_LANES)]
         self._desk = own_lane("desk")
-        self._show = own_lane("show")
         self._papers = Crew("papers", 1, limit_s=limit_s, spare=spare)
         """Receipts go to central storage, which may hang: not on the desk, which everything needs."""
-        self._rounds = Rounds(bench, self._desk, self._crews, self.know)
+        self._rounds = Rounds(bench, self._desk, self._crews, self.know, self.live)
         self._eraser = Eraser(bench, self._desk, self._docked, lambda: self.records, self.know)
         self._backoff = Backoff(first_s=chosen.backoff_first_s, max_s=chosen.backoff_max_s)
         self._chance = random.Random()  # noqa: S311  (it spreads retries; it guards nothing)
@@ -165,12 +158,13 @@ class Station:
         self.sessions = {session.id: session for session in opened.sessions}
         for session in opened.sessions:
             self._settle(session)
-        rounds = (self._dates(), self._live(), self._eraser.run(), self._docks.look_again(self._rounds.sleep))
+        rounds = (self._dates(), self._eraser.run(), self._docks.look_again(self._rounds.sleep))
         for each in (*self._rounds.all(), *rounds):
             self.spawn(each, "rounds")
         try:
             while not self._stop.is_set() and self._fatal is None:
                 self.turns += 1
+                self.bench.meters.turned()
                 await self._docks.look()
                 self._tell_findings()
                 self._act(self._decide())
@@ -205,7 +199,7 @@ class Station:
             await at_most({self._desk.submit(housekeeping.end, self.bench, docked)}, limit_s * 0.2)
         self._rounds.close()
         self._eraser.close()
-        lanes: tuple[Lane | Crew, ...] = (*self._house, self._desk, self._docks.eyes, self._show, self._papers)
+        lanes: tuple[Lane | Crew, ...] = (*self._house, self._desk, self._docks.eyes, self._papers)
         for lane in (*lanes, *self._crews.values()):
             lane.close()
 
@@ -303,6 +297,7 @@ class Station:
             outcome = await self._crews[action.place].call(perform, self.bench, action, record, act)
         except Hung as hung:
             # It may be storing still: nobody does the same beside it, and it counts for nothing else meanwhile.
+            self.bench.meters.sink_failed(action.place, hung)
             await self._rounds.tell_hung(action.place)
             await self._judge_sink(action.place, Outcome(sink_down=True, why=hung.what))
             self._resting[action] = FAR
@@ -311,6 +306,7 @@ class Station:
             self._busy.add(action)  # again, until what came of it is known
             await self._rounds.tell_hung(action.place)
         except Unreachable as error:
+            self.bench.meters.sink_failed(action.place, error)
             outcome = Outcome(sink_down=True, why=error.what)
         await self._judge_sink(action.place, outcome)
         return outcome
@@ -430,17 +426,6 @@ class Station:
                     self.sessions.pop(session.id)
                 else:
                     self._settle(session)
-
-    async def _live(self) -> None:
-        """Show whoever asks beside this process how many bytes have come; no evidence, so failing costs nothing."""
-        path, told = self.bench.settings.paths.run / LIVE_NAME, False
-        while True:
-            view = self.live()
-            if view.sessions or told:
-                with suppress(OSError):
-                    await durable.publish_volatile(path, LIVE.dump_json(view), executor=self._show)
-            told = bool(view.sessions)
-            await asyncio.sleep(LIVE_EVERY_S)  # of the people who look, whatever clock the station goes by
 
 
 def _raiser(error: Exception) -> Callable[[], tuple[Fact, ...]]:

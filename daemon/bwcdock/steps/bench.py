@@ -1,13 +1,14 @@
 """What every step works with: the book, the spool, the sinks, the law and the clock, put together once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bwcdock.core.calendar import Calendar
 from bwcdock.core.retention import Keep
 from bwcdock.core.rules import RulePack
 from bwcdock.ledger import Signer
+from bwcdock.meters import Meters
 from bwcdock.ports import Clock, Sink
 from bwcdock.settings import Settings
 from bwcdock.spool import Spool
@@ -19,7 +20,8 @@ from bwcdock.steps.witness import Witness
 class Bench:
     """The rooms a step may touch. ``book`` is the only way from a step into the ledger.
 
-    ``station_clock`` gives the kernel's word on the station's own clock; ``receipts`` is where receipts are kept.
+    ``station_clock`` gives the kernel's word on the station's own clock; ``receipts`` is where receipts are kept;
+    ``meters`` counts what only this process sees.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Bench:
     witnesses: Mapping[str, Witness]
     station_clock: Callable[[], str]
     receipts: Path
+    meters: Meters = field(default_factory=Meters)
 
     @property
     def owed_sinks(self) -> tuple[str, ...]:

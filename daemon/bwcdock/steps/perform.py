@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bwcdock.core.facts import Fact, Finding, Found, Quarantined, Severity
+from bwcdock.core.facts import Confirmed, Fact, Finding, Found, Quarantined, Severity
 from bwcdock.core.names import show
 from bwcdock.core.plan import Act, Action
 from bwcdock.core.record import Illegal, Record
@@ -25,6 +25,8 @@ def perform(bench: Bench, action: Action, record: Record, attempt: Callable[[], 
 
     Only :class:`~bwcdock.errors.LedgerBroken` comes out: after a write that failed nobody knows what is true.
     """
+    step, begun = action.act.name.lower(), bench.clock.monotonic()
+    bench.meters.begun(step, record.id, _where(action))
     try:
         facts = attempt()
         bench.book.record(facts)
@@ -34,7 +36,16 @@ def perform(bench: Bench, action: Action, record: Record, attempt: Callable[[], 
         return _overtaken(bench, action, record, error)
     except Exception as error:  # every error of the world or of the program becomes a fact here, in one place
         return _failed(bench, action, record, error)
+    if action.act is not Act.PULL:  # which was done elsewhere, and timed there
+        bench.meters.took(step, bench.clock.monotonic() - begun, record.item.size)
+    if any(isinstance(fact, Confirmed) for fact in facts):
+        bench.meters.pushed(action.place, record.item.size)
     return Outcome(facts=facts)
+
+
+def _where(action: Action) -> str:
+    """The sink of an act at one. Where the recorder is docked makes no difference for who tries again."""
+    return action.place if action.act in {Act.PUSH, Act.LOOK} else ""
 
 
 def _overtaken(bench: Bench, action: Action, record: Record, error: Illegal) -> Outcome:
@@ -53,6 +64,9 @@ def _overtaken(bench: Bench, action: Action, record: Record, error: Illegal) -> 
 
 
 def _failed(bench: Bench, action: Action, record: Record, error: Exception) -> Outcome:
+    bench.meters.failed(action.act.name.lower(), record.id, _where(action), error)
+    if action.act in {Act.PUSH, Act.LOOK}:
+        bench.meters.sink_failed(action.place, error)
     # As it is now: what failed may be judged otherwise meanwhile, and then none of its bytes may be touched.
     record = bench.book.ask(lambda ledger: ledger.record(record.id)) or record
     out = outcome.of(action, record, error, distrust_limit=bench.settings.pull.distrust_limit)

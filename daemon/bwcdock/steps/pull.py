@@ -34,11 +34,12 @@ EDGE = 64 * 1024
 class Progress:
     """What a screen may look at while a pull runs: bytes done of ``size``, and when it last moved.
 
-    ``moved_at`` is in monotonic seconds, ``None`` while it waits for its lane.
+    ``began_at`` and ``moved_at`` are in monotonic seconds, ``None`` while it waits for its lane.
     """
 
     size: int
     done: int = 0
+    began_at: float | None = None
     moved_at: float | None = None
 
 
@@ -90,7 +91,10 @@ class _Consumer(threading.Thread):
 
 
 class Pull:
-    """One pull. ``read`` runs on the recorder's lane; ``finish`` anywhere else, once, after ``read`` returned."""
+    """One pull. ``read`` runs on the recorder's lane; ``finish`` anywhere else, once, after ``read`` returned.
+
+    ``came`` is called with the size of every buffer that was read.
+    """
 
     def __init__(
         self,
@@ -101,6 +105,7 @@ class Pull:
         buffers: Buffers,
         *,
         monotonic: Callable[[], float],
+        came: Callable[[float], object] = lambda _: None,
         retries: int = 3,
         retry_wait_s: float = 1.0,
     ) -> None:
@@ -111,6 +116,7 @@ class Pull:
         self._spool = spool
         self._buffers = buffers
         self._monotonic = monotonic
+        self._came = came
         self._retries = retries
         self._retry_wait_s = retry_wait_s
         self._stop = threading.Event()
@@ -137,7 +143,7 @@ class Pull:
 
     def _read(self) -> None:
         item = self.record.item
-        self.progress.moved_at = self._monotonic()
+        self.progress.began_at = self.progress.moved_at = self._monotonic()
         self._part = self._spool.open_part(self.record.id)
         try:
             offset = self._resumed_at = self.progress.done = self._resume(self._part)
@@ -195,6 +201,7 @@ class Pull:
             consumer.put(shared)
         self.progress.done = offset + got
         self.progress.moved_at = self._monotonic()
+        self._came(got)
         return got
 
     def _fill(self, view: memoryview, offset: int, size: int) -> int:

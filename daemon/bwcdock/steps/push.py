@@ -44,7 +44,9 @@ def push(bench: Bench, record: Record, sink: str) -> tuple[Fact, ...]:
             return ()
         hint = "Check the station's disk; it is tried again."
         raise SpoolBroken("push", "The spool gave other bytes once, and the right ones again.", hint) from None
+    begun = bench.clock.monotonic()
     held = store.stat(key)
+    bench.meters.took("confirm", bench.clock.monotonic() - begun, record.item.size)
     if held is None:
         raise Conflict("push", f"{sink} took {key} and does not have it.", "Look at central storage.", key)
     if held.size != record.item.size or held.digests != record.digests:
