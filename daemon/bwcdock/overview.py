@@ -11,12 +11,12 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from bwcdock.core.facts import Finding
+from bwcdock.core.live import LiveView
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
 from bwcdock.core.view import (
     FindingView,
     LedgerView,
-    LiveView,
     RecordView,
     SessionView,
     SpoolView,
@@ -36,7 +36,7 @@ LIVE_NAME = "live.json"
 LIVE = TypeAdapter(LiveView)
 
 FRESH_S = 5.0
-"""A snapshot that is older tells of a station that is busy elsewhere; it is published every second."""
+"""A snapshot that is older tells of a station that is busy elsewhere; it is published at least every two seconds."""
 
 OWES = 100
 """How many owing recordings a status names; the count is always whole, and `bwcdock records` has them all."""
@@ -100,12 +100,18 @@ def shown(ledger: Reader, session: Session, unfinished: Set[str]) -> SessionView
 
 def live(settings: Settings, pid: int | None, now: datetime) -> tuple[SessionView, ...]:
     """The docked recorders with the bytes that move, as process ``pid`` published them just now; else nothing."""
-    try:
-        told = LIVE.validate_json((settings.paths.run / LIVE_NAME).read_bytes())
-    except (OSError, ValidationError):
+    told = published(settings)
+    if told is None or told.pid != pid or abs(now - told.at) > timedelta(seconds=FRESH_S):
         return ()
-    is_fresh = abs(now - told.at) <= timedelta(seconds=FRESH_S)
-    return told.sessions if told.pid == pid and is_fresh else ()
+    return told.sessions
+
+
+def published(settings: Settings) -> LiveView | None:
+    """The last snapshot, whoever published it and whenever; ``None`` where there is none that can be read."""
+    try:
+        return LIVE.validate_json((settings.paths.run / LIVE_NAME).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def running(settings: Settings) -> int | None:

@@ -12,10 +12,8 @@ import structlog
 
 from bwcdock import durable, meters
 from bwcdock.core.facts import Fact, Finding, Found, Scrubbed, Settled, Severity
-from bwcdock.core.view import LiveView
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import HANGS, Crew, Lane, LoopLag, own_lane
-from bwcdock.overview import LIVE, LIVE_NAME
 from bwcdock.reading import Buffers
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
@@ -29,15 +27,12 @@ EMPTY_S = 60.0
 AGAIN_S = 60.0
 """How long a round that failed waits before it begins anew: what made it fail is seldom gone at once."""
 
-LIVE_EVERY_S = 1.0
-"""How often the bytes that move are shown to whoever asks beside this process."""
-
 CARRY_S = 5.0
 """How long the signing of the next head waits for the carrying of the last: a sink that hangs does not hold it up."""
 
 
 class Rounds:
-    """Runs beside the loop until cancelled. ``know`` takes the records a round changed, ``live`` says what moves."""
+    """Runs beside the loop until cancelled. ``know`` takes the records a round changed."""
 
     def __init__(
         self,
@@ -45,14 +40,12 @@ class Rounds:
         desk: Lane,
         sinks: Mapping[str, Crew],
         know: Callable[[Iterable[str]], Awaitable[None]],
-        live: Callable[[], LiveView],
     ) -> None:
         self.lag = LoopLag(heard=bench.meters.lagged)
         self._bench = bench
         self._desk = desk
         self._sinks = sinks
         self._know = know
-        self._live = live
         self._scrubber = Lane("scrub")
         self._show = own_lane("show")
         self._chance = random.Random()  # noqa: S311  (it spreads reading; it guards nothing)
@@ -60,9 +53,7 @@ class Rounds:
 
     def all(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Every round, to be run as a task each."""
-        return *(
-            self._on(each) for each in (self._beats, self._heads, self._scrubs, self._shows, self._counts)
-        ), self.lag.run()
+        return *(self._on(each) for each in (self._beats, self._heads, self._scrubs, self._counts)), self.lag.run()
 
     async def _on(self, round_: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A round that fails is told, and begun anew: the disk or the program may be at fault, the others go on."""
@@ -176,19 +167,8 @@ class Rounds:
             else:
                 await self.sleep(EMPTY_S)
 
-    async def _shows(self) -> None:
-        """Show whoever asks beside this process how many bytes have come; no evidence, so failing costs nothing."""
-        path, told = self._bench.settings.paths.run / LIVE_NAME, False
-        while True:
-            view = self._live()
-            if view.sessions or told:
-                with suppress(OSError):
-                    await durable.publish_volatile(path, LIVE.dump_json(view), executor=self._show)
-            told = bool(view.sessions)
-            await asyncio.sleep(LIVE_EVERY_S)  # of the people who look, whatever clock the station goes by
-
     async def _counts(self) -> None:
-        """Show them what is counted here, and by that also that this process is at work."""
+        """Show whoever asks beside this process what is counted here, and by that also that this process is at work."""
         path = self._bench.settings.paths.run / meters.NAME
         self._bench.meters.started(self._bench.clock.now())
         while True:

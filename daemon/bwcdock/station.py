@@ -6,7 +6,6 @@ stored. If it dies anywhere, the ordinary start is the recovery.
 
 import asyncio
 import gc
-import os
 import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -15,11 +14,11 @@ from typing import Any
 import structlog
 
 from bwcdock.core.facts import Drained, Fact, Finding, Severity
+from bwcdock.core.live import LiveView
 from bwcdock.core.plan import FAR, Act, Action, Plan, World, plan
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
 from bwcdock.core.session import State as Stands
-from bwcdock.core.view import LiveView, session_view
 from bwcdock.docking import Docking
 from bwcdock.docks import Docks
 from bwcdock.eraser import Eraser
@@ -27,6 +26,7 @@ from bwcdock.errors import BwcdockError, LedgerBroken, Unreachable
 from bwcdock.lanes import Crew, Hung, Lane, LoopLag, at_most, least_busy, own_lane
 from bwcdock.ports import Driver, Watch
 from bwcdock.rounds import Rounds
+from bwcdock.showing import Showing
 from bwcdock.sinks.around import Backoff, Standing
 from bwcdock.steps import housekeeping, receipt
 from bwcdock.steps.bench import Bench
@@ -73,7 +73,15 @@ class Station:
         self._desk = own_lane("desk")
         self._papers = Crew("papers", 1, limit_s=limit_s, spare=spare)
         """Receipts go to central storage, which may hang: not on the desk, which everything needs."""
-        self._rounds = Rounds(bench, self._desk, self._crews, self.know, self.live)
+        self._rounds = Rounds(bench, self._desk, self._crews, self.know)
+        self._showing = Showing(
+            bench,
+            docked=lambda: self._docks.dockings,
+            session=self.session,
+            records=lambda: self.records,
+            sinks=lambda: {name: self._sinks[name] for name in self._judged},
+            short=lambda: self._missing or 0,
+        )
         self._eraser = Eraser(bench, self._desk, self._docked, lambda: self.records, self.know)
         self._backoff = Backoff(first_s=chosen.backoff_first_s, max_s=chosen.backoff_max_s)
         self._chance = random.Random()  # noqa: S311  (it spreads retries; it guards nothing)
@@ -143,10 +151,8 @@ class Station:
         return sum(crew.moves for crew in self._crews.values())
 
     def live(self) -> LiveView:
-        """What is docked, with the bytes that no fact tells of yet."""
-        docked = [s for d in self._docks.dockings if (s := self._seen.get(d.session)) is not None]
-        views = (session_view(session, self.records, self.partial) for session in docked)
-        return LiveView(pid=os.getpid(), at=self.bench.clock.now(), sessions=tuple(views))
+        """What moves now, of which no fact tells yet."""
+        return self._showing.view()
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -156,9 +162,11 @@ class Station:
         self.records = {record.id: record for record in opened.records}
         gc.freeze()  # a collection that walks 10,000 records that stay holds the loop up twice as long as a plan
         self.sessions = {session.id: session for session in opened.sessions}
+        for record in sorted(opened.records, key=lambda record: record.sealed_at or record.listed_at):
+            self._showing.took(record)
         for session in opened.sessions:
             self._settle(session)
-        rounds = (self._dates(), self._eraser.run(), self._docks.look_again(self._rounds.sleep))
+        rounds = (self._dates(), self._showing.run(), self._eraser.run(), self._docks.look_again(self._rounds.sleep))
         for each in (*self._rounds.all(), *rounds):
             self.spawn(each, "rounds")
         try:
@@ -199,6 +207,7 @@ class Station:
             await at_most({self._desk.submit(housekeeping.end, self.bench, docked)}, limit_s * 0.2)
         self._rounds.close()
         self._eraser.close()
+        self._showing.close()
         lanes: tuple[Lane | Crew, ...] = (*self._house, self._desk, self._docks.eyes, self._papers)
         for lane in (*lanes, *self._crews.values()):
             lane.close()
@@ -354,6 +363,7 @@ class Station:
         records = await self._desk.submit(housekeeping.records_of, self.bench, list(ids))
         for record in records:
             self.mark += record != self.records.get(record.id)
+            self._showing.took(record)
             if record.waits_for == "work" or record.state in {State.QUARANTINED, State.LOST}:
                 self.records[record.id] = record
             else:
@@ -381,6 +391,7 @@ class Station:
                 self._seen[session.id] = session
                 while len(self._seen) > SEEN:
                     self._seen.pop(next(iter(self._seen)))
+                self._showing.changed(session)
             self._settle(session)
 
     def _settle(self, session: Session) -> None:

@@ -12,7 +12,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from bwcdock.core.view import Lamp, LiveView
+from bwcdock.core.live import LiveView
+from bwcdock.core.view import Lamp
 from bwcdock.errors import Misused
 
 log = structlog.get_logger()

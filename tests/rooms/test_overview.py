@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bwcdock import overview
-from bwcdock.core.view import LiveView, StatusView
+from bwcdock.core.live import LiveView
+from bwcdock.core.view import StatusView
 from bwcdock.lock import LOCK_NAME, StationLock
 from bwcdock.testing.recorder import FakeRecorder
 from bwcdock.testing.station import StationBed

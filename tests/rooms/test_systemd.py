@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from bwcdock import systemd
-from bwcdock.core.view import Lamp, LiveView, SessionView
+from bwcdock.core.live import LiveView
+from bwcdock.core.view import Lamp, SessionView
 from bwcdock.errors import LedgerBroken, Misused
 from bwcdock.lanes import Lane
 

@@ -1,7 +1,5 @@
 """Progress of dockings: bars on a terminal, plain lines elsewhere, both from the same view."""
 
-import math
-from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -12,14 +10,12 @@ from rich.table import Column
 
 from bwcdock.cli import plain, unseen
 from bwcdock.cli.common import cut, fold, pad, say, size
+from bwcdock.core.live import Pace
 from bwcdock.core.view import LAMP_ZH, SessionView, session_view
 from bwcdock.station import Station
 
 EVERY = 0.10
 """Plain lines tell of progress in steps of a tenth, so that a log stays readable."""
-
-WINDOW_S = 10.0
-"""Speed is that of the last seconds: long enough to be calm, short enough to tell a card that has become slow."""
 
 NAME, NUMBERS = 16, 36
 """Columns of a recorder's name and of its numbers: a line of 80 then has room for a bar, and the bars stand still."""
@@ -31,32 +27,6 @@ class _Terminal(Console):
     def on_broken_pipe(self) -> None:
         self.quiet = True
         unseen()
-
-
-class Pace:
-    """How fast the bytes of one docking come, and how long the rest will take."""
-
-    def __init__(self) -> None:
-        self._samples: deque[tuple[float, int]] = deque()
-
-    def take(self, at: float, moved: int) -> None:
-        """``moved`` bytes are there at ``at`` seconds. The time before the first byte counts for nothing."""
-        if not moved or (self._samples and moved < self._samples[-1][1]):
-            self._samples.clear()  # not begun yet, or thrown away and brought again
-        self._samples.append((at, moved))
-        while self._samples[0][0] < at - WINDOW_S:
-            self._samples.popleft()
-
-    def told(self, left: int) -> str:
-        """Speed and the time that ``left`` bytes will take; empty when none are left, or nothing is known yet."""
-        (first_at, first), (at, moved) = self._samples[0], self._samples[-1]
-        if left <= 0 or at == first_at:
-            return ""
-        speed = (moved - first) / (at - first_at)
-        if speed < 1:
-            return "0 B/s"
-        seconds = math.ceil(left / speed)
-        return f"{size(speed)}/s {seconds // 60}:{seconds % 60:02d} left"
 
 
 class Screen:
@@ -100,7 +70,7 @@ class Screen:
             pace.take(at, view.moved)
             self._say_findings(view)
             tell = self._bar if self._live else self._line
-            tell(view, pace.told(view.bytes - view.moved))
+            tell(view, _told(pace, view.bytes - view.moved))
 
     def _bar(self, view: SessionView, pace: str) -> None:
         if view.session not in self._tasks:
@@ -138,3 +108,11 @@ class Screen:
 
 def _name(view: SessionView) -> str:
     return plain(view.recorder or view.port.rpartition("/")[2])
+
+
+def _told(pace: Pace, left: int) -> str:
+    """Speed and the time that ``left`` bytes will take; empty when none are left, or nothing is known yet."""
+    speed, seconds = pace.speed(), pace.seconds_left(left)
+    if left <= 0 or speed is None:
+        return ""
+    return "0 B/s" if seconds is None else f"{size(speed)}/s {seconds // 60}:{seconds % 60:02d} left"

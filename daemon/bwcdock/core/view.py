@@ -372,15 +372,6 @@ def lamp(session: Session, *, waiting: int, bad: int, owed: int) -> Lamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveView:
-    """What moves at ``at``, as process ``pid`` published it: dockings with bytes that no fact tells of yet."""
-
-    pid: int
-    at: datetime
-    sessions: tuple[SessionView, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolView:
     """Room in the spool, in bytes."""
 

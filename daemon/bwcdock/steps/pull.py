@@ -34,11 +34,13 @@ EDGE = 64 * 1024
 class Progress:
     """What a screen may look at while a pull runs: bytes done of ``size``, and when it last moved.
 
-    ``began_at`` and ``moved_at`` are in monotonic seconds, ``None`` while it waits for its lane.
+    ``resumed`` of the bytes done were there before. ``began_at`` and ``moved_at`` are in monotonic seconds, ``None``
+    while it waits for its lane.
     """
 
     size: int
     done: int = 0
+    resumed: int = 0
     began_at: float | None = None
     moved_at: float | None = None
 
@@ -146,7 +148,8 @@ class Pull:
         self.progress.began_at = self.progress.moved_at = self._monotonic()
         self._part = self._spool.open_part(self.record.id)
         try:
-            offset = self._resumed_at = self.progress.done = self._resume(self._part)
+            offset = self._resumed_at = self._resume(self._part)
+            self.progress.resumed = self.progress.done = offset
         except Unreadable as error:
             # What was brought is kept as the good beginning it was, and of the rest what can be read.
             self._bad = self._salvage(self._let_go(), error, tried=False)
