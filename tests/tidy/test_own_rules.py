@@ -22,7 +22,7 @@ WRITERS = {
     "calls.py": "the system calls durable.py makes, as one object that a test can replace",
     "lock.py": "a lock belongs to an inode, so it cannot be written as a new file under an old name; it need not last",
     "ledger/schema.py": "SQLite writes its own files, by its own rules for what lasts",
-    "web/accounts.py": "SQLite again: how people sign in, a file that the ledger's rules must not keep",
+    "web/accounts/store.py": "SQLite again: how people sign in, a file that the ledger's rules must not keep",
     "ledger/verify.py": "a scratch database of SQLite's own, which goes when it is closed",
 }
 WRITES_OTHERWISE = {

@@ -41,7 +41,7 @@ def build(house: House) -> ASGIApp:
         for route in room(house).routes:
             # A page is no part of the API and gives a response of its own making, unless it says otherwise.
             told = {"include_in_schema": False, "response_model": None, **route.more}
-            leave = [Depends(leave_for(route.place))]
+            leave = [Depends(leave_for(route.place, route.scope))]
             app.add_api_route(route.path, route.handler, methods=[route.method], dependencies=leave, **told)
     app.mount("/static", StaticFiles(directory=str(files("bwcdock.web").joinpath("static"))), name="static")
     for made in app.routes:

@@ -17,6 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 PLACE = "bwcdock_place"
 """What marks the dependency of a route that asks for leave."""
 
+FIELDS = 200
+"""Fields of one form: an act with all its recordings has them as lines of one field."""
+
 OPEN_WITHOUT_TLS = frozenset({Place.STATIC, Place.HEALTH, Place.FIGURES, Place.WALL})
 """Nobody signs in there, so nobody's secret passes."""
 
@@ -31,17 +34,19 @@ def house_of(request: Request) -> House:
     return house
 
 
-def leave_for(place: Place) -> Callable[..., Any]:
-    """A dependency that lets the caller in or raises :class:`Denied`; a handler finds him in ``Depends(who)``."""
+def leave_for(place: Place, scope: str | None = None) -> Callable[..., Any]:
+    """A dependency that lets the caller in or raises :class:`Denied`; a handler finds him in ``Depends(who)``.
+
+    ``scope`` is what a token must be for, where that is not reading there.
+    """
 
     async def ask(request: Request) -> None:
         house = house_of(request)
         if request.url.scheme != "https" and place not in OPEN_WITHOUT_TLS:
             raise Denied(421)
-        caller = await caller_of(request, house)
-        if not may(caller, place, house.law.pack):
+        caller = request.state.caller = await caller_of(request, house)
+        if not may(caller, place, house.law.pack, scope=scope):
             raise Denied(403 if caller.kind in {"person", "token"} else 401)
-        request.state.caller = caller
 
     setattr(ask, PLACE, place)
     return ask
@@ -53,12 +58,21 @@ def who(request: Request) -> Caller:
     return caller
 
 
+async def sent(request: Request) -> FormData:
+    """The form that was sent, as it is; for a page that nobody has signed in to see.
+
+    It has no token of a session, for there is none. That it was sent from a page of this very origin was seen before
+    (safety.py), so nobody is signed in as somebody else by a page elsewhere.
+    """
+    return await request.form(max_files=0, max_fields=FIELDS)
+
+
 async def said(request: Request) -> FormData:
     """The form that was sent, if it was sent from a page of ours made for this very session."""
-    form = await request.form(max_files=0, max_fields=200)
+    form = await sent(request)
     token = form.get("csrf")
     caller = who(request)
-    if not caller.csrf or not isinstance(token, str) or not hmac.compare_digest(token, caller.csrf):
+    if not caller.csrf or not isinstance(token, str) or not hmac.compare_digest(token.encode(), caller.csrf.encode()):
         raise HTTPException(403, "This form is of another session: open the page again.")
     return form
 
@@ -76,6 +90,7 @@ class Route:
     method: Literal["GET", "POST"]
     place: Place
     handler: Callable[..., Any]
+    scope: str | None
     more: Mapping[str, Any]
 
 
@@ -87,15 +102,17 @@ class Pages:
 
     def get(self, path: str, place: Place, **more: Any) -> Callable[[F], F]:
         """What is looked at."""
-        return self._at("GET", path, place, more)
+        return self._at("GET", path, place, None, more)
 
-    def post(self, path: str, place: Place, **more: Any) -> Callable[[F], F]:
-        """What changes something."""
-        return self._at("POST", path, place, more)
+    def post(self, path: str, place: Place, *, scope: str | None = None, **more: Any) -> Callable[[F], F]:
+        """What changes something; ``scope`` is what a token must be for."""
+        return self._at("POST", path, place, scope, more)
 
-    def _at(self, method: Literal["GET", "POST"], path: str, place: Place, more: Mapping[str, Any]) -> Callable[[F], F]:
+    def _at(
+        self, method: Literal["GET", "POST"], path: str, place: Place, scope: str | None, more: Mapping[str, Any]
+    ) -> Callable[[F], F]:
         def add(handler: F) -> F:
-            self.routes.append(Route(path=path, method=method, place=place, handler=handler, more=more))
+            self.routes.append(Route(path=path, method=method, place=place, scope=scope, handler=handler, more=more))
             return handler
 
         return add

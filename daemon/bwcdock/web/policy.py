@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
+from bwcdock.core.desk import people
 from bwcdock.core.rulepack import RulePack
 from bwcdock.desk.who import custodians, leaders
 
@@ -39,6 +40,7 @@ class Place(StrEnum):
     PLAY = "play"
     EXPORT = "export"
     SIGN_INS = "sign-ins"
+    API = "api"
 
 
 Kind = Literal["nobody", "screen", "person", "token"]
@@ -48,7 +50,8 @@ Kind = Literal["nobody", "screen", "person", "token"]
 class Caller:
     """Who asks: nobody known, a screen of the station, a person in one of his roles, or a program with his token.
 
-    ``scopes`` are the places a token is for. ``second`` says that a second factor was shown.
+    ``scopes`` are what a token is for: ``read:`` with a place, ``act:`` with the word of an act. ``second`` says that a
+    second factor was shown, ``half`` that it must be shown before anything else.
     """
 
     kind: Kind = "nobody"
@@ -57,6 +60,7 @@ class Caller:
     role: str = ""
     scopes: frozenset[str] = frozenset()
     second: bool = False
+    half: bool = False
     csrf: str = ""
 
 
@@ -69,7 +73,7 @@ SIGNED_IN: Final = frozenset({OFFICER, CUSTODIAN, LEADER, REVIEWER, AUDITOR, SYS
 READERS: Final = frozenset({CUSTODIAN, LEADER, REVIEWER, AUDITOR})
 """Who may read what is registered about everybody."""
 
-HOUSE_ROLES: Final = {"auditor": AUDITOR, "system-administrator": SYSTEM}
+HOUSE_ROLES: Final = {people.AUDITOR: AUDITOR, people.SYSTEM_ADMINISTRATOR: SYSTEM}
 """Roles that every station has beside those of its regulation (三员分立): they are in no rule pack."""
 
 MAY: Final[dict[Place, frozenset[str]]] = {
@@ -100,6 +104,7 @@ MAY: Final[dict[Place, frozenset[str]]] = {
     Place.PLAY: READERS | {OFFICER},
     Place.EXPORT: frozenset({CUSTODIAN, AUDITOR}),
     Place.SIGN_INS: frozenset({SYSTEM}),
+    Place.API: frozenset({ANYONE}),
 }
 """The matrix of places and groups; tests/web holds every route against it."""
 
@@ -117,23 +122,42 @@ def group_of(role: str, pack: RulePack) -> str:
     return OFFICER if role in {term.id for term in pack.roles} else ANYONE
 
 
-def may(caller: Caller, place: Place, pack: RulePack, *, of: Set[str] | None = None) -> bool:
+def needs_second(role: str, pack: RulePack) -> bool:
+    """Whether nothing may be done in this role before a second factor was shown: in all but an officer's."""
+    return group_of(role, pack) != OFFICER
+
+
+def may(caller: Caller, place: Place, pack: RulePack, *, of: Set[str] | None = None, scope: str | None = None) -> bool:
     """Whether the caller may go there. ``of`` are the persons whom what he asks for is about: an officer has only his
-    own; ``None`` where it is about nobody in particular.
+    own; ``None`` where it is about nobody in particular. ``scope`` is what a token must be for, instead of the place.
+
+    A token was made by somebody who had shown his second factor, and can do no more than its person in its role can.
     """
     allowed = MAY.get(place, frozenset())
     if ANYONE in allowed:
         return True
     if caller.kind == "screen":
         return SCREEN in allowed
-    if caller.kind == "token" and place.value not in caller.scopes:
+    if caller.kind == "token" and (scope or reading(place)) not in caller.scopes:
         return False
     if caller.kind not in {"person", "token"}:
+        return False
+    if caller.kind == "person" and (caller.half or (needs_second(caller.role, pack) and not caller.second)):
         return False
     group = group_of(caller.role, pack)
     if group not in allowed or group == ANYONE:
         return False
     return group != OFFICER or of is None or caller.person in of
+
+
+def reading(place: Place) -> str:
+    """What a token must be for, to read there."""
+    return f"read:{place.value}"
+
+
+def acting(word: str) -> str:
+    """What a token must be for, to do this act of the desk."""
+    return f"act:{word}"
 
 
 def sees_only_his_own(caller: Caller, pack: RulePack) -> bool:
