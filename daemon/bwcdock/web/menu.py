@@ -4,8 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 from bwcdock.web.policy import Place
+from bwcdock.web.words import N_
 
-MENU: Final = (("Today", (("/desk", "To do", Place.HOME),)),)
+MENU: Final = (
+    (
+        N_("Today"),
+        (("/desk", N_("To do"), Place.HOME),),
+    ),
+)
 """Headings, and under each the address, the name (a msgid) and the place of its pages."""
 
 
