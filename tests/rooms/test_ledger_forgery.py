@@ -375,6 +375,7 @@ def test_a_fact_that_the_transition_table_forbids(home, public_key):
     assert found_places == {
         ("leaf.illegal", "leaf 33"),
         ("cache.differs", "record z"),
+        ("cache.differs", "shelf z"),
         ("cache.differs", "finding station  clock.drift"),
     }
 

@@ -29,9 +29,6 @@ DOCKINGS = 500
 """How many of the newest dockings are looked through for breaks: weeks of a busy dock, and an explanation is due at
 once."""
 
-GUIDANCE = "guidance-only"
-"""The tag of footage that led to nothing (仅实施引导、劝导、纠正) and so to no case."""
-
 MOST = 500
 """Lines of one list: what a person can work through; the count is always whole."""
 
@@ -79,17 +76,16 @@ def archive(ledger: Reader, law: Law) -> tuple[tuple[Case, cases.ArchiveDue], ..
     return tuple(sorted(running, key=lambda pair: pair[1].counted.due))
 
 
-def unbound(ledger: Reader) -> list[Record]:
-    """Recordings that belong to no case and that nobody marked as unrelated or as mere guidance."""
-    loose = ledger.labelled(case="")
-    return [r for r in loose if not r.label.unrelated and GUIDANCE not in r.label.tags]
+def unbound(ledger: Reader, *, after: str = "", limit: int = -1) -> list[Record]:
+    """Recordings that belong to no case and that nobody marked as unrelated or as mere guidance, newest first."""
+    return ledger.loose(after=after, limit=limit)
 
 
-def may_end(ledger: Reader, now: datetime) -> tuple[tuple[Record, str], ...]:
-    """Every recording whose keep-until has passed, with what still keeps it (empty: nothing does)."""
+def may_end(ledger: Reader, now: datetime, *, after: str = "", limit: int = -1) -> tuple[tuple[Record, str], ...]:
+    """The recordings whose keep-until has passed, with what still keeps each (empty: nothing does), oldest first."""
+    past = ledger.ended(now, after=after, limit=limit)
     holds, requests = ledger.matters(Hold, "placed"), ledger.matters(Access)
     devices, people = {d.id: d for d in ledger.matters(Device)}, ledger.matters(Person)
-    past = ledger.kept_until(now)
     return tuple(
         (r, expiring.why_kept(r, attribution.officers_of(r, devices, people), now, holds, requests)) for r in past
     )

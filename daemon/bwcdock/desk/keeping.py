@@ -93,7 +93,7 @@ def step_case(act: acts.StepCase, room: Room) -> list[Fact]:
 def archive_case(act: acts.ArchiveCase, room: Room) -> list[Fact]:
     """Only with its footage in central storage: a case file that points to nothing is none."""
     case = room.matter(Case, act.case)
-    bound = room.ledger.labelled(case=case.id)
+    bound = room.ledger.of_case(case.id)
     waiting = [record for record in bound if not record.finished]
     if waiting:
         what = f"{len(waiting)} recordings of case {case.id} are not in central storage yet, first of them "

@@ -8,6 +8,7 @@ from datetime import datetime
 from bwcdock.core import desk
 from bwcdock.core import record as record_fold
 from bwcdock.core import session as session_fold
+from bwcdock.core.desk.cases import is_loose
 from bwcdock.core.facts import SESSION_FACTS, Entry, Fact, Finding, Found, Settled
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
@@ -16,7 +17,7 @@ from bwcdock.core.vocabulary import RECORD_FACTS
 from bwcdock.ledger import codec
 from bwcdock.ledger.codec import to_ms
 
-TABLES = ("record", "session", "finding", "matter")
+TABLES = ("record", "shelf", "session", "finding", "matter")
 """The cache tables; each has its own first column or columns as the key, and rows that sort."""
 
 
@@ -34,6 +35,7 @@ _PUT_RECORD = _put(
     " doc",
 )
 _PUT_SESSION = _put("session", "id", "state recorder port arrived_ms departed_ms doc")
+_PUT_SHELF = _put("shelf", "id", "recorder officer case_id loose_ms keep_ms")
 _PUT_FINDING = _put("finding", "subject_kind subject code", "severity seq at_ms doc")
 _PUT_MATTER = _put("matter", "kind id", "state device doc")
 
@@ -80,6 +82,7 @@ def fold(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
                 "DELETE FROM finding WHERE (subject_kind, subject, code) = (?, ?, ?)", (*_subject(fact), fact.code)
             )
     db.executemany(_PUT_RECORD, [_record_row(r) for r in records.values() if r])
+    db.executemany(_PUT_SHELF, [_shelf_row(r) for r in records.values() if r])
     db.executemany(_PUT_SESSION, [_session_row(s) for s in sessions.values() if s])
     db.executemany(_PUT_MATTER, [_matter_row(kind, m) for (kind, _), m in matters.items() if m])
 
@@ -110,6 +113,13 @@ def _record_row(r: Record) -> tuple[object, ...]:
     carried = (" ".join(r.owed_sinks) if is_sealed else "", r.item.size, _ms(r.sealed_at))
     where = (r.id, r.state, r.recorder, r.session, r.item.path)
     return (*where, *waits, _ms(r.due), _ms(r.met_at), *law, bool(r.excuse), *carried, codec.dump(r))
+
+
+def _shelf_row(r: Record) -> tuple[object, ...]:
+    """Where people look for a recording: whose it may be, its case, since when it has none, until when it is kept."""
+    loose_ms = to_ms(r.listed_at) if is_loose(r.label) else None
+    keep_ms = _ms(r.obligation.keep_until) if r.obligation else None
+    return (r.id, r.recorder, r.item.officer, r.label.case, loose_ms, keep_ms)
 
 
 def _session_row(s: Session) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from bwcdock.ledger.cache import OpenFinding
 from bwcdock.ledger.checkpoint import Checkpoint, Head, Heads, Verifier
 from bwcdock.ledger.codec import from_ms, to_ms
 from bwcdock.ledger.counting import Counting, sqlite_failed
+from bwcdock.ledger.listing import Listing
 from bwcdock.ledger.schema import AUDIT
 
 _UNFINISHED = """
@@ -42,7 +43,7 @@ PAGE = 1000
 """Leaves fetched at a time: no read stays open while somebody else writes, whoever takes his time over the entries."""
 
 
-class Reader(Counting):
+class Reader(Counting, Listing):
     """Questions to an open ledger. Every method may raise ``LedgerBroken``."""
 
     def __init__(self, db: sqlite3.Connection, heads: sqlite3.Connection) -> None:
@@ -159,10 +160,6 @@ class Reader(Counting):
         at = to_ms(now)
         return self._records(" WHERE due_ms <= min(?, coalesce(met_ms, ?)) ORDER BY due_ms LIMIT ?", at, at, limit)
 
-    def kept_until(self, now: datetime) -> list[Record]:
-        """The records whose keeping has an end that has passed, oldest first."""
-        return self._records(" WHERE json_extract(doc, '$.obligation.keep_until') <= ? ORDER BY rowid", to_ms(now))
-
     def beginning(self, prefix: str) -> list[Record]:
         """The first two records whose id begins so; ids are hex, so ``g`` comes after all of them."""
         return self._records(" WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", prefix, f"{prefix}g")
@@ -198,11 +195,6 @@ class Reader(Counting):
     def how_many(self, shape: type[desk.Matter]) -> int:
         """How many matters of this shape there are."""
         return int(self._rows("SELECT count(*) FROM matter WHERE kind = ?", desk.SHAPES[shape])[0][0])
-
-    def labelled(self, **named: str) -> list[Record]:
-        """The records whose label has these words in these fields (``case``, ``place``, ``event``), oldest first."""
-        where = " AND ".join(f"json_extract(doc, '$.label.{field}') = ?" for field in named)
-        return self._records(f" WHERE {where} ORDER BY rowid", *named.values())
 
     def finding(self, kind: str, subject: str, code: str) -> Finding | None:
         """The finding with this code that holds about this subject; ``None`` where none does."""

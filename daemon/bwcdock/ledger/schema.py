@@ -87,6 +87,19 @@ CREATE INDEX record_owed ON record (due_ms, met_ms, basis_ms, recorder, article,
     WHERE due_ms IS NOT NULL AND met_ms IS NULL;
 CREATE INDEX record_late ON record (recorder, article, excused, due_ms, met_ms) WHERE due_ms <= met_ms;
 CREATE INDEX record_awaits ON record (awaits, size, sealed_ms) WHERE awaits <> '';
+CREATE TABLE shelf (
+    id TEXT PRIMARY KEY,
+    recorder TEXT NOT NULL,
+    officer TEXT NOT NULL,
+    case_id TEXT NOT NULL,
+    loose_ms INTEGER,
+    keep_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shelf_loose ON shelf (loose_ms, id) WHERE loose_ms IS NOT NULL;
+CREATE INDEX shelf_recorder ON shelf (recorder, loose_ms) WHERE loose_ms IS NOT NULL;
+CREATE INDEX shelf_officer ON shelf (officer, loose_ms) WHERE officer <> '' AND loose_ms IS NOT NULL;
+CREATE INDEX shelf_case ON shelf (case_id) WHERE case_id <> '';
+CREATE INDEX shelf_kept ON shelf (keep_ms, id) WHERE keep_ms IS NOT NULL;
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
@@ -123,7 +136,7 @@ CREATE INDEX matter_device ON matter (kind, device) WHERE device <> '';
 CREATE TABLE fold (version INTEGER NOT NULL) STRICT;
 """
 
-CACHE_TABLES = ("record", "session", "finding", "matter", "fold")
+CACHE_TABLES = ("record", "shelf", "session", "finding", "matter", "fold")
 """All that can be thrown away; ``fold`` says by which version of the fold the others were made."""
 
 # A head has no time of its own: its time is that of its last leaf, which the root proves.

@@ -8,7 +8,10 @@ from bwcdock.core.desk.matter import Kind, Matter, taken
 from bwcdock.core.facts import Entry
 from bwcdock.core.rulepack import Archive, RulePack
 from bwcdock.core.rules import archive_due
-from bwcdock.core.statements import CaseArchived, CaseOpened, CaseStep
+from bwcdock.core.statements import CaseArchived, CaseOpened, CaseStep, Label
+
+GUIDANCE = "guidance-only"
+"""The tag of footage that led to nothing (仅实施引导、劝导、纠正) and so to no case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,11 @@ class ArchiveDue:
     basis: str
     basis_at: datetime
     counted: Counted
+
+
+def is_loose(label: Label) -> bool:
+    """Whether a recording labelled so belongs to no case: nobody bound it to one, or set it aside as none's."""
+    return not label.case and not label.unrelated and GUIDANCE not in label.tags
 
 
 def due(case: Case, pack: RulePack, calendar: Calendar) -> ArchiveDue | None:
