@@ -19,7 +19,7 @@ from bwcdock.core.record import Record, State
 from bwcdock.ledger import open_read_only
 from bwcdock.settings import Settings
 
-from bench import cards, ledgers, stations
+from bench import cards, ledgers, scrape, stations
 from bench.figures import Goal, Others, median, tell, timed
 from bench.scale import Scale
 
@@ -88,6 +88,7 @@ def history(scale: Scale) -> None:
         longest = max(stood)
         _started(scale, longest, stood[longest])
         _docked(scale, stood)
+        scrape.scrape(scale, longest, stood[longest])
     finally:
         for wanted in stood:
             shutil.rmtree(scale.work / f"history{wanted}")

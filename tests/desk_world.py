@@ -30,8 +30,16 @@ def china(text: str) -> datetime:
 class World:
     """A station under one pack, with an administrator, two officers and leaders in its register."""
 
-    def __init__(self, directory: Path, rules: str, *, leaders: tuple[str, ...] = ("unit-head",), **more: Any) -> None:
-        self.clock = VirtualClock()
+    def __init__(
+        self,
+        directory: Path,
+        rules: str,
+        *,
+        leaders: tuple[str, ...] = ("unit-head",),
+        clock: VirtualClock | None = None,
+        **more: Any,
+    ) -> None:
+        self.clock = clock or VirtualClock()
         self.bed = StationBed(directory, clock=self.clock, rules=rules, **more)
         first = "keeper" if rules.startswith("S3") else "administrator"
         self.custodian = (KEEPER, first)

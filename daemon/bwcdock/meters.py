@@ -105,8 +105,7 @@ class Meters:
         self._witness_size = Gauge(
             "bwcdock_ledger_witnessed_entries", "Entries under the newest signed head a sink has.", sink, registry=at
         )
-        self._shown = CollectorRegistry()
-        self._shown.register(_Bare(at))
+        self._shown = _Bare(at)
         self._recorders: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._failed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
 

@@ -22,6 +22,7 @@ WANTED = {
     "status_400",
     "recording_cost_at_100",
     "recording_cost_at_400",
+    "scrape_40_recorders_at_400",
     "listing_speed",
     "seal_speed",
     "ledger_appends_alone",

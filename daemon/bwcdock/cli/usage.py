@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bwcdock import __version__
-from bwcdock.cli import plain, usage_papers, usage_rules
+from bwcdock.cli import plain, usage_figures, usage_papers, usage_rules
 from bwcdock.cli.commands import Commands
 from bwcdock.cli.commands import command as _command
 from bwcdock.cli.commands import json_option as _json
@@ -57,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
         _run,
         _status,
         _records,
+        usage_figures.metrics,
+        usage_figures.health,
         _audit,
         _receipt,
         usage_papers.paper,

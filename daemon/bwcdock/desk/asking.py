@@ -8,6 +8,7 @@ from bwcdock.core.calendar import Calendar
 from bwcdock.core.desk import attribution, cases, equipment, expiring, owing
 from bwcdock.core.desk.access import Access
 from bwcdock.core.desk.cases import Case
+from bwcdock.core.desk.circumstances import Circumstances
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.explaining import Explanation, signers
 from bwcdock.core.desk.holds import Hold
@@ -58,11 +59,28 @@ class Waiting:
     due: datetime | None = None
 
 
-def may_owe(ledger: Reader, law: Law, now: datetime) -> tuple[owing.MayOwe, ...]:
-    """Issued recorders that no dock has emptied since, earliest due first."""
-    devices = [device for device in ledger.matters(Device) if device.holder]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What may be owed undocked rests on: the register of recorders, and what people stated of times.
+
+    It changes with statements alone, and a register of years takes a while to read: whoever asks often may keep it.
+    """
+
+    devices: tuple[Device, ...]
+    told: Circumstances
+
+
+def known(ledger: Reader) -> Known:
+    """The register as it is now."""
+    return Known(devices=tuple(ledger.matters(Device)), told=stated(ledger))
+
+
+def may_owe(ledger: Reader, law: Law, now: datetime, register: Known | None = None) -> tuple[owing.MayOwe, ...]:
+    """Issued recorders that no dock has emptied since, earliest due first. ``register`` is read where none is given."""
+    register = register or known(ledger)
+    devices = [device for device in register.devices if device.holder]
     docked = {device.id: seen for device in devices if (seen := ledger.last_listed(device.id))}
-    return owing.may_owe(devices, docked, stated(ledger), law.pack, law.calendar, now, law.at_risk_ratio)
+    return owing.may_owe(devices, docked, register.told, law.pack, law.calendar, now, law.at_risk_ratio)
 
 
 def ratios(ledger: Reader, law: Law) -> tuple[equipment.Ratio, ...]:
