@@ -16,7 +16,7 @@ STATE = Path("/var/lib/bwcdock")
 RUN = Path("/run/bwcdock")
 SERVICE = "bwcdock.service"
 ENABLED = (SERVICE, "bwcdock-reader.socket")
-"""What starts with the machine. The erase helper is enabled by hand, by whoever may decide that."""
+"""What starts with the machine. The erase helper and the figures' timer are enabled by hand, by whoever wants them."""
 
 _STATE_PATHS = {"ledger": "ledger", "spool": "spool", "keys": "keys"}
 _PLACEHOLDER = re.compile(r"@[A-Z_]+@")
@@ -55,7 +55,7 @@ def files(bin_dir: Path, *, name: str, unit: str, rules: str, vendor: bool = Fal
 def _program_files(bin_dir: Path, *, vendor: bool) -> Iterator[File]:
     base = Path("/usr/lib") if vendor else Path("/etc")
     units, udev = resources.machine_dir("systemd"), resources.machine_dir("udev")
-    places = [(units, "*.service", base / "systemd/system"), (units, "*.socket", base / "systemd/system")]
+    places = [(units, pattern, base / "systemd/system") for pattern in ("*.service", "*.socket", "*.timer")]
     places += [(units / kind, "*.conf", base / kind) for kind in ("sysusers.d", "tmpfiles.d")]
     places += [(udev, "*.rules", base / "udev/rules.d"), (udev, "*.hwdb", base / "udev/hwdb.d")]
     for source, pattern, target in places:
@@ -167,7 +167,8 @@ def farewells(root: Path) -> tuple[tuple[str, ...], ...]:
     if root != Path("/"):
         return (("systemctl", f"--root={root}", "disable", *ENABLED),)
     sockets = ("bwcdock-reader.socket", "bwcdock-erase.socket")
-    return ("systemctl", "disable", "--now", *ENABLED, "bwcdock-erase.socket"), ("systemctl", "stop", SERVICE, *sockets)
+    by_hand = ("bwcdock-erase.socket", "bwcdock-metrics.timer")
+    return ("systemctl", "disable", "--now", *ENABLED, *by_hand), ("systemctl", "stop", SERVICE, *sockets)
 
 
 def tell(command: Sequence[str]) -> None:

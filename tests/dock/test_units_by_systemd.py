@@ -20,6 +20,7 @@ SCORES = {
     "bwcdock-found.service": 1.5,
     "bwcdock-reader@.service": 1.0,
     "bwcdock-erase@.service": 2.0,
+    "bwcdock-metrics.service": 1.0,
 }
 """The most exposure of each, on systemd's scale of 0 to 10."""
 

@@ -41,6 +41,7 @@ def test_everything_a_station_needs_is_there_and_names_the_programs_own_place(tm
         "etc/systemd/system/bwcdock-found.service",
         "etc/systemd/system/bwcdock-reader.socket",
         "etc/systemd/system/bwcdock-reader@.service",
+        "etc/systemd/system/bwcdock-metrics.timer",
         "etc/sysusers.d/bwcdock.conf",
         "etc/tmpfiles.d/bwcdock.conf",
         "etc/udev/rules.d/70-bwcdock.rules",

@@ -7,22 +7,24 @@ import importlib.util
 import re
 
 import pytest
-from bwcdock import settings
+from bwcdock import install, settings
 from bwcdock_drivers import reading, sandbox
 from unit_files import NAMES, UNITS, one, seconds, size, text, told
 
 DAEMON, FOUND = "bwcdock.service", "bwcdock-found.service"
 READER, ERASE = "bwcdock-reader@.service", "bwcdock-erase@.service"
-SERVICES = (DAEMON, FOUND, READER, ERASE)
+METRICS = "bwcdock-metrics.service"
+SERVICES = (DAEMON, FOUND, READER, ERASE, METRICS)
+OTHERS = ("bwcdock-reader.socket", "bwcdock-erase.socket", "bwcdock-metrics.timer")
 CONFS = ("sysusers.d/bwcdock.conf", "tmpfiles.d/bwcdock.conf")
 
 
 def test_all_units_are_there_and_nothing_else():
-    assert set(NAMES) == {*SERVICES, "bwcdock-reader.socket", "bwcdock-erase.socket"}
+    assert set(NAMES) == {*SERVICES, *OTHERS}
     assert sorted(p.relative_to(UNITS).as_posix() for p in UNITS.glob("*/*")) == list(CONFS)
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "bwcdock-reader.socket", "bwcdock-erase.socket", *CONFS])
+@pytest.mark.parametrize("name", [*SERVICES, *OTHERS, *CONFS])
 def test_every_placeholder_is_known(name):
     assert set(re.findall(r"@[^@\s]+@", text(name))) <= {"@BIN@"}
     assert "@BIN@" in text(name) or not name.endswith(".service")
@@ -101,6 +103,10 @@ POWERS = {
         "DynamicUser": ["yes"], "CapabilityBoundingSet": [""], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
         "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["none"], "IPAddressDeny": ["any"],
     },
+    METRICS: {
+        "User": ["bwcdock"], "CapabilityBoundingSet": [""], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
+        "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["AF_UNIX"], "IPAddressDeny": ["any"],
+    },
     ERASE: {
         "CapabilityBoundingSet": ["CAP_SYS_ADMIN"], "AmbientCapabilities": [""],
         "DevicePolicy": ["closed"], "DeviceAllow": ["block-sd rw"],
@@ -119,6 +125,15 @@ def test_each_has_the_powers_that_are_written_down(name):
     assert {key: value for key, value in given.items() if key in WAYS} == POWERS[name]
     assert given["NoNewPrivileges"] == ["yes"]
     assert given["ProtectSystem"] == ["strict"]
+
+
+def test_figures_are_written_where_a_stranger_may_read_and_by_nobody_who_was_not_asked():
+    (command,) = told(METRICS)["[Service] ExecStart"]
+    place = f"/run/{one(METRICS, '[Service] RuntimeDirectory')}/"
+    assert command == f"@BIN@/bwcdock -C /etc/bwcdock metrics --textfile {place}bwcdock.prom"
+    assert one(METRICS, "[Service] RuntimeDirectoryMode") == "0755"
+    assert "[Install] WantedBy" not in told(METRICS)
+    assert not {METRICS, "bwcdock-metrics.timer"} & set(install.ENABLED)
 
 
 def test_users_and_directories_are_those_of_the_units():

@@ -126,6 +126,7 @@ async def test_a_queue_grows_old_while_central_storage_is_away(tmp_path: Path) -
     assert told["bwcdock_sink_unconfirmed_bytes{sink=central}"] == SIZE
     assert told["bwcdock_sink_queue_age_seconds{sink=central}"] == 7 * 3600
     assert told["bwcdock_sink_down{sink=central}"] == 1
+    assert told["bwcdock_findings{family=sink.down,severity=warn}"] == 1
 
 
 # --- the process at work ----------------------------------------------------------------------------------------------
