@@ -61,7 +61,9 @@ def test_the_same_words_do_the_same_with_and_without_a_daemon(tmp_path, at_work)
     assert (owes["device"], owes["holder"], owes["verdict"]["kind"]) == ("card", "002", "not_due")
     assert "card" in well("-C", dock, "desk", "may-owe")
     waits = json.loads(well("-C", dock, "desk", "waiting", "--json"))
-    assert {each["act"] for each in waits} == {"explain"}  # the footage is months old
+    assert {(each["act"], each["kind"], each["what"]) for each in waits} == {  # the footage is months old
+        ("explain", "late", "逾期未说明")
+    }
     well("-C", dock, "audit")
 
 

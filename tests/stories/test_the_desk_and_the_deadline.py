@@ -204,7 +204,7 @@ async def test_a_break_that_was_found_waits_for_its_explanation_with_the_reason_
     record = world.record("cut.mp4")
     found = breaks()
     assert set(found) == {record.id, ""}
-    assert found[""].subject == f"{DEVICE} Nine minutes are missing."
+    assert found[""].subject == f"{DEVICE} 一次执法活动的录像中途间断。"  # for officers, by its code
     for each in found.values():
         assert (each.act, each.article, dict(each.fill)["reason"]) == ("explain", "第十五条", "battery-low")
     said = {"what": "interruption", "person": OFFICER, "reason": "battery-low"}

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
+from bwcdock.core import words_zh
 from bwcdock.core.calendar import Calendar
 from bwcdock.core.desk import attribution, cases, equipment, expiring, owing
 from bwcdock.core.desk.access import Access
@@ -43,20 +45,50 @@ class Law:
     at_risk_ratio: float
 
 
+class Wait(StrEnum):
+    """What may wait for a person."""
+
+    LATE = "late"
+    OVERDUE = "overdue"
+    BREAK = "break"
+    EXPLANATION = "explanation"
+    ACCESS = "access"
+    TRIP = "trip"
+    FAULT = "fault"
+    ARCHIVE = "archive"
+
+
+WAIT_ZH = {
+    Wait.LATE: "逾期未说明",
+    Wait.OVERDUE: "逾期未移交",
+    Wait.BREAK: "中断未说明",
+    Wait.EXPLANATION: "说明待签批",
+    Wait.ACCESS: "调阅申请待审批",
+    Wait.TRIP: "外出未登记返回",
+    Wait.FAULT: "设备故障待处理",
+    Wait.ARCHIVE: "案卷待归档",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """Something a person has to do: ``who`` are the role ids, ``act`` the word of the act that does it.
 
-    ``fill`` are the options of that act that the evidence already answers, as pairs.
+    ``kind`` says what it is for programs, ``what`` the same for officers. ``fill`` are the options of that act that the
+    evidence already answers, as pairs.
     """
 
-    what: str
+    kind: Wait
+    what: str = ""
     subject: str
     who: tuple[str, ...]
     act: str
     fill: tuple[tuple[str, str], ...]
     article: str = ""
     due: datetime | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", WAIT_ZH[self.kind])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +177,7 @@ def _late(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
         officers = sorted(attribution.officers_of(record, devices, people))
         fill = (("what", "late"), ("records", record.id), *(("person", name) for name in officers[:1]))
         yield Waiting(
-            what="逾期未说明" if stands.kind is Standing.LATE else "逾期未移交",
+            kind=Wait.LATE if stands.kind is Standing.LATE else Wait.OVERDUE,
             subject=f"{record.recorder} {record.item.path}",
             who=("officer",),
             act="explain",
@@ -172,13 +204,13 @@ def _broken(ledger: Reader, law: Law) -> Iterable[Waiting]:
         for finding in session.findings:
             if finding.code in BROKEN and not _answered(ledger, session):
                 reason = _suggested(session, finding, known)
-                subject = f"{session.recorder} {finding.what}"
+                subject = f"{session.recorder} {words_zh.said(finding).what}"
                 yield _break(rule, subject, session.arrived_at, ("device", session.recorder), *reason)
 
 
 def _break(rule: Interruption, subject: str, since: datetime, *fill: tuple[str, str]) -> Waiting:
     return Waiting(
-        what="中断未说明",
+        kind=Wait.BREAK,
         subject=subject,
         who=("officer",),
         act="explain",
@@ -208,7 +240,7 @@ def _suggested(session: Session | None, finding: Finding, known: Sequence[str]) 
 def _to_sign(ledger: Reader, law: Law) -> Iterable[Waiting]:
     for explanation in ledger.matters(Explanation, "given"):
         yield Waiting(
-            what="说明待签批",
+            kind=Wait.EXPLANATION,
             subject=explanation.id,
             who=signers(law.pack, explanation.what),
             act="judge-explanation",
@@ -220,7 +252,7 @@ def _to_sign(ledger: Reader, law: Law) -> Iterable[Waiting]:
 def _to_approve(ledger: Reader) -> Iterable[Waiting]:
     for access in ledger.matters(Access, "requested"):
         yield Waiting(
-            what="调阅申请待审批",
+            kind=Wait.ACCESS,
             subject=access.id,
             who=(access.next_role,),
             act="approve",
@@ -237,7 +269,7 @@ def _trips(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
         docked = ledger.last_listed(trip.device)
         if (trip.expected_back and trip.expected_back <= now) or (docked and docked > trip.out):
             yield Waiting(
-                what="外出未登记返回",
+                kind=Wait.TRIP,
                 subject=trip.id,
                 who=("officer",),
                 act="end-trip",
@@ -251,7 +283,7 @@ def _faults(ledger: Reader) -> Iterable[Waiting]:
     for device in ledger.matters(Device):
         for since, _ in device.faults[:1]:
             yield Waiting(
-                what="设备故障待处理", subject=device.id, who=("administrator", "keeper"), act="service",
+                kind=Wait.FAULT, subject=device.id, who=("administrator", "keeper"), act="service",
                 fill=(("device", device.id),), due=since,
             )  # fmt: skip
 
@@ -259,6 +291,6 @@ def _faults(ledger: Reader) -> Iterable[Waiting]:
 def _cases(ledger: Reader, law: Law) -> Iterable[Waiting]:
     for case, due in archive(ledger, law):
         yield Waiting(
-            what="案卷待归档", subject=case.id, who=("officer",), act="archive-case", fill=(("case", case.id),),
+            kind=Wait.ARCHIVE, subject=case.id, who=("officer",), act="archive-case", fill=(("case", case.id),),
             article=due.archive.article, due=due.counted.due,
         )  # fmt: skip

@@ -2,21 +2,12 @@
 
 from bwcdock.core.desk.access import Access
 from bwcdock.core.rulepack import Ruled
+from bwcdock.core.words_zh.desk import ACCESS_ZH, HOW_ZH, MATTER_STATE_ZH
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Paper, Table
 from bwcdock.papers.names import person, role
 from bwcdock.papers.source import Asked, Source
 from bwcdock.papers.words import moment
-
-ACT_ZH = {
-    "view_inside": "内部查阅",
-    "view_outside": "对外查阅",
-    "copy": "复制",
-    "provide": "对外提供",
-    "publish": "发布",
-}
-HOW_ZH = {"viewed": "调阅", "copied": "复制", "exported": "导出"}
-STATE_ZH = {"requested": "待审批", "granted": "已批准", "refused": "已拒绝"}
 
 
 def build(source: Source, asked: Asked) -> Paper:
@@ -44,13 +35,13 @@ def _requests(source: Source, found: list[Access]) -> Table:
         (
             request.id,
             request.applicant,
-            f"{ACT_ZH[request.act]}，{len(request.records)} 个文件",
+            f"{ACCESS_ZH[request.act]}，{len(request.records)} 个文件",
             request.reason,
             "\n".join(
                 f"{person(source, a.by)} {role(source, a.role)} {moment(a.at, source.zone)}" for a in request.agreed
             )
             or request.refusal,
-            STATE_ZH[request.state],
+            MATTER_STATE_ZH["access"][request.state],
         )
         for request in found
     )

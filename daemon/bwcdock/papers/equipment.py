@@ -5,10 +5,9 @@ from collections import Counter
 from bwcdock.core.desk import equipment
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.people import Team
+from bwcdock.core.words_zh.desk import MATTER_STATE_ZH
 from bwcdock.papers.model import Paper, Table
 from bwcdock.papers.source import Asked, Source
-
-STATE_ZH = {"in_service": "在用", "repair": "送修", "lost": "遗失", "stolen": "被盗", "retired": "退役"}
 
 
 def _row(each: equipment.Ratio) -> tuple[str, ...]:
@@ -29,12 +28,13 @@ def build(source: Source, asked: Asked) -> Paper:  # noqa: ARG001  (it is always
     )
     counted = Counter((device.team or "未归队", device.state) for device in devices)
     names = {team.id: team.name for team in teams}
+    words = MATTER_STATE_ZH["device"]
     states = Table(
         title="按状态",
         heads=("分队", "状态", "台数"),
         widths=(50, 30, 20),
         rows=tuple(
-            (names.get(team, team), STATE_ZH[state], str(number)) for (team, state), number in sorted(counted.items())
+            (names.get(team, team), words[state], str(number)) for (team, state), number in sorted(counted.items())
         ),
         note="" if counted else "尚未登记执法记录仪。",
     )

@@ -5,6 +5,7 @@ from bwcdock.core.names import show
 from bwcdock.core.record import Record
 from bwcdock.core.rulepack import Ruled
 from bwcdock.core.statements import Explained
+from bwcdock.core.words_zh.desk import MATTER_STATE_ZH
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Block, Field, Fields, Paper, Table, Text
 from bwcdock.papers.names import person, role
@@ -17,7 +18,6 @@ TITLE_ZH: dict[Explained, str] = {
     "not_recorded": "未记录工作记录",
     "device_fault": "设备故障说明",
 }
-STATE_ZH = {"given": "待签批", "accepted": "同意", "refused": "不同意"}
 
 
 def late(source: Source, asked: Asked) -> Paper:
@@ -98,7 +98,7 @@ def _records(source: Source, records: list[Record]) -> Table:
 
 def _judged(source: Source, told: Explanation) -> Fields:
     rows = (
-        Field(label="结论", value=STATE_ZH[told.state] if told.judged_by else ""),
+        Field(label="结论", value=MATTER_STATE_ZH["explanation"][told.state] if told.judged_by else ""),
         Field(label="签批人", value=f"{person(source, told.judged_by)} {role(source, told.judged_as)}".strip()),
         Field(label="签批时间", value=moment(told.judged_at, source.zone)),
         Field(label="意见", value=told.note),

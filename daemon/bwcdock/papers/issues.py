@@ -2,13 +2,12 @@
 
 from bwcdock.core.desk.devices import Device, Issue
 from bwcdock.core.words_zh import title
+from bwcdock.core.words_zh.desk import CHECK_ZH
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Paper, Table
 from bwcdock.papers.names import person
 from bwcdock.papers.source import Asked, Source
 from bwcdock.papers.words import moment
-
-CHECK_ZH = {"clock": "时钟", "battery": "电量", "storage": "存储空间", "works": "设备性能"}
 
 
 def build(source: Source, asked: Asked) -> Paper:
