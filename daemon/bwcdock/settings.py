@@ -321,6 +321,9 @@ class Web(Table):
     absolute_s: Seconds = 8 * 3600
     tries: Count = 5
     tries_within_s: Seconds = 900
+    requests_per_s: Count = 50
+    sign_ins_per_minute: Count = 30
+    calls_per_s: Count = 20
     body: Size = 256 << 10
     screens_at_once: Count = 100
     viewings_at_once: Count = 8

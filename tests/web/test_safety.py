@@ -22,8 +22,25 @@ async def test_every_answer_says_how_it_may_be_used(desk: Desk, path: str) -> No
     answer = await desk.visitor().get(path)
     assert answer.headers["content-security-policy"] == CSP
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("base", "is_told"),
+    [
+        ("https://bwcdock:8343", True),
+        ("https://localhost:8343", False),  # no network is in between, and the wall is there without TLS
+        ("https://127.0.0.1:8343", False),
+        ("http://bwcdock:8380", False),
+    ],
+)
+async def test_a_browser_is_told_to_come_back_with_tls_where_it_would_heed_it(
+    desk: Desk, base: str, is_told: bool
+) -> None:
+    answer = await desk.visitor(base=base).get("/static/base.css")
+    assert answer.status_code == 200
+    assert answer.headers.get("strict-transport-security", "") == ("max-age=31536000" if is_told else "")
 
 
 async def test_pages_are_never_kept(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from bwcdock.web.policy import Place
 from bwcdock.web.render import page
 from bwcdock.web.routes import ROOMS
 from bwcdock.web.safety import Safety
+from bwcdock.web.tls.names import LOCAL_NAMES
 
 STATUS: dict[type[BwcdockError], int] = {
     Misused: 422,
@@ -29,8 +30,6 @@ STATUS: dict[type[BwcdockError], int] = {
     LedgerBroken: 503,
 }
 """What an error is to a browser; every other is 500."""
-
-LOCAL_NAMES = ("localhost", "bwcdock")
 
 
 def build(house: House) -> ASGIApp:
@@ -49,7 +48,7 @@ def build(house: House) -> ASGIApp:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(BwcdockError, _failed)
     names = frozenset({*LOCAL_NAMES, socket.gethostname().lower(), *map(str.lower, house.settings.web.names)})
-    return Safety(app, names=names, body=house.settings.web.body)
+    return Safety(app, names=names, web=house.settings.web, monotonic=house.clock.monotonic)
 
 
 def place_of(route: BaseRoute) -> Place:

@@ -1,12 +1,11 @@
 """Who is asking: read from the connection, the cookie or the token of a request, once a request."""
 
-from ipaddress import ip_address, ip_network
-
 from starlette.requests import HTTPConnection
 
 from bwcdock.core.desk.people import Person
 from bwcdock.web.accounts.hashing import Where
 from bwcdock.web.house import House
+from bwcdock.web.nearby import is_nearby
 from bwcdock.web.policy import NOBODY, Caller
 
 COOKIE = "__Host-bwcdock"
@@ -69,11 +68,7 @@ def address_of(request: HTTPConnection) -> str:
 
 def is_near(request: HTTPConnection, house: House) -> bool:
     """Whether it comes from one of the networks whose screens belong to the station."""
-    try:
-        address = ip_address(address_of(request))
-    except ValueError:
-        return False
-    return any(address in ip_network(network) for network in house.settings.web.screens)
+    return is_nearby(address_of(request), house.settings.web)
 
 
 def where(request: HTTPConnection, house: House) -> Where:
