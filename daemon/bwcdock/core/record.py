@@ -173,6 +173,11 @@ class Record:
     excuse: str = ""
 
     @property
+    def recorded_at(self) -> datetime:
+        """When it was recorded, as well as is known: its start, else its end, else when it was first listed."""
+        return self.corrected.start or self.corrected.end or self.listed_at
+
+    @property
     def due(self) -> datetime | None:
         """The last moment for offloading it, once the pack has spoken."""
         return self.obligation.due if self.obligation else None

@@ -6,6 +6,7 @@ from bwcdock.ledger.codec import Unrecordable, parts
 from bwcdock.ledger.counting import Counts, LastSeen, Queue, Stands
 from bwcdock.ledger.ledger import Ledger
 from bwcdock.ledger.reader import Reader, open_read_only
+from bwcdock.ledger.searching import Page, Sought
 from bwcdock.ledger.verify import Disagreement, check, check_export, export
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "LastSeen",
     "Ledger",
     "OpenFinding",
+    "Page",
     "Queue",
     "Reader",
     "Signer",
+    "Sought",
     "Stands",
     "Unrecordable",
     "Verifier",

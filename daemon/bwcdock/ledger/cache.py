@@ -16,6 +16,7 @@ from bwcdock.core.statements import Statement
 from bwcdock.core.vocabulary import RECORD_FACTS
 from bwcdock.ledger import codec
 from bwcdock.ledger.codec import to_ms
+from bwcdock.ledger.searching import folded, words
 
 TABLES = ("record", "shelf", "session", "finding", "matter")
 """The cache tables; each has its own first column or columns as the key, and rows that sort."""
@@ -32,7 +33,7 @@ _PUT_RECORD = _put(
     "record",
     "id",
     "state recorder session path waits_for waits_since_ms due_ms met_ms basis_ms article excused awaits size sealed_ms"
-    " doc",
+    " recorded_ms officer case_id parties place event tags words doc",
 )
 _PUT_SESSION = _put("session", "id", "state recorder port arrived_ms departed_ms doc")
 _PUT_SHELF = _put("shelf", "id", "recorder officer case_id loose_ms keep_ms")
@@ -112,7 +113,15 @@ def _record_row(r: Record) -> tuple[object, ...]:
     is_sealed = r.state in {State.SEALED, State.RELEASED}
     carried = (" ".join(r.owed_sinks) if is_sealed else "", r.item.size, _ms(r.sealed_at))
     where = (r.id, r.state, r.recorder, r.session, r.item.path)
-    return (*where, *waits, _ms(r.due), _ms(r.met_at), *law, bool(r.excuse), *carried, codec.dump(r))
+    return (*where, *waits, _ms(r.due), _ms(r.met_at), *law, bool(r.excuse), *carried, *_sought(r), codec.dump(r))
+
+
+def _sought(r: Record) -> tuple[object, ...]:
+    """By what people look for it, as :mod:`bwcdock.ledger.searching` asks for it."""
+    label = r.label
+    tags = "".join(f" {tag} " for tag in sorted({*label.tags, *filter(None, (label.sensitive,))}))
+    said = (folded("\t".join(label.parties)), folded(label.place), folded(label.event), tags, words(r))
+    return (to_ms(r.recorded_at), r.item.officer, label.case, *said)
 
 
 def _shelf_row(r: Record) -> tuple[object, ...]:

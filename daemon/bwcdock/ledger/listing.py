@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bwcdock.core import desk
 from bwcdock.core.facts import Entry
@@ -10,6 +10,7 @@ from bwcdock.core.record import Record
 from bwcdock.core.statements import STATED_OF_RECORDS, STATEMENTS
 from bwcdock.ledger import codec
 from bwcdock.ledger.codec import to_ms
+from bwcdock.ledger.counting import Counting
 
 M = TypeVar("M", bound=desk.Matter)
 
@@ -19,7 +20,7 @@ _SAID = tuple(fact.ev for fact in (*STATEMENTS, *STATED_OF_RECORDS))
 _SINCE = "json_extract(doc, '$.since')"
 
 
-class Listing:
+class Listing(Counting):
     """The part of a ledger's reader that gives pages of lists. Every method may raise ``LedgerBroken``.
 
     Where a page goes on is said by the last line of the one before: by its id, or its number in the ledger.
@@ -129,9 +130,6 @@ class Listing:
         """The records that ``sql`` finds on the shelf, in its order; their documents are read by id."""
         found = (self._rows("SELECT doc FROM record WHERE id = ?", name) for _, name in self._rows(sql, *values))
         return [codec.load(Record, doc) for ((doc,),) in found]
-
-    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -16,9 +16,10 @@ from bwcdock.ledger import codec, schema, tree
 from bwcdock.ledger.cache import OpenFinding
 from bwcdock.ledger.checkpoint import Checkpoint, Head, Heads, Verifier
 from bwcdock.ledger.codec import from_ms, to_ms
-from bwcdock.ledger.counting import Counting, sqlite_failed
+from bwcdock.ledger.counting import sqlite_failed
 from bwcdock.ledger.listing import Listing
 from bwcdock.ledger.schema import AUDIT
+from bwcdock.ledger.searching import Searching
 
 _UNFINISHED = """
 SELECT id FROM record WHERE state IN ('listed', 'pulled', 'quarantined', 'lost')
@@ -37,13 +38,24 @@ SELECT id FROM record INDEXED BY record_sinkless
 """
 """Every record for which ``Record.finished`` is false, each part by an index: what is finished costs nothing."""
 
+_LATE = """
+SELECT doc FROM (
+    SELECT id AS late, due_ms AS since FROM record INDEXED BY record_owed
+    WHERE due_ms IS NOT NULL AND met_ms IS NULL AND due_ms <= :now AND excused <= :excused
+    UNION ALL
+    SELECT id, due_ms FROM record INDEXED BY record_late
+    WHERE due_ms <= met_ms AND due_ms <= :now AND excused <= :excused
+    ORDER BY 2, 1 LIMIT :limit
+) CROSS JOIN record ON record.id = late ORDER BY since, late
+"""
+
 M = TypeVar("M", bound=desk.Matter)
 
 PAGE = 1000
 """Leaves fetched at a time: no read stays open while somebody else writes, whoever takes his time over the entries."""
 
 
-class Reader(Counting, Listing):
+class Reader(Listing, Searching):
     """Questions to an open ledger. Every method may raise ``LedgerBroken``."""
 
     def __init__(self, db: sqlite3.Connection, heads: sqlite3.Connection) -> None:
@@ -105,6 +117,16 @@ class Reader(Counting, Listing):
         sql = f"SELECT body FROM leaf{where} ORDER BY seq"  # noqa: S608 - columns are constants
         return list(_entries(self._rows(sql, *values)))
 
+    def entry(self, seq: int) -> Entry:
+        """The entry of leaf ``seq``; ``LedgerBroken`` if there is none."""
+        return codec.decode(self.leaf(seq)).entry
+
+    def lately_told(self, recorder: str, *evs: str, limit: int) -> list[Entry]:
+        """The newest entries of these kinds about this recorder, newest first."""
+        marks = ", ".join("?" * len(evs))
+        sql = f"SELECT body FROM leaf INDEXED BY leaf_recorder WHERE recorder = ? AND ev IN ({marks})"  # noqa: S608
+        return list(_entries(self._rows(f"{sql} ORDER BY seq DESC LIMIT ?", recorder, *evs, limit)))
+
     def sessions_with(self, ev: str) -> list[str]:
         """The ids of the sessions that have an entry of this kind, from the leaves' columns alone."""
         return [
@@ -157,8 +179,13 @@ class Reader(Counting, Listing):
 
     def late(self, now: datetime, limit: int = -1) -> list[Record]:
         """The records that were not offloaded when they were due, earliest due first; by now they may be."""
-        at = to_ms(now)
-        return self._records(" WHERE due_ms <= min(?, coalesce(met_ms, ?)) ORDER BY due_ms LIMIT ?", at, at, limit)
+        rows = self._rows(_LATE, {"now": to_ms(now), "excused": 1, "limit": limit})
+        return [codec.load(Record, doc) for (doc,) in rows]
+
+    def late_unexcused(self, now: datetime, limit: int = -1) -> list[Record]:
+        """As :meth:`late`, those alone of which nobody has accepted why."""
+        rows = self._rows(_LATE, {"now": to_ms(now), "excused": 0, "limit": limit})
+        return [codec.load(Record, doc) for (doc,) in rows]
 
     def beginning(self, prefix: str) -> list[Record]:
         """The first two records whose id begins so; ids are hex, so ``g`` comes after all of them."""
@@ -192,9 +219,21 @@ class Reader(Counting, Listing):
         sql = f"SELECT doc FROM matter{where} ORDER BY id"  # noqa: S608 - columns are constants
         return [codec.load(shape, doc) for (doc,) in self._rows(sql, *values)]
 
+    def naming(self, shape: type[M], record: str) -> list[M]:
+        """All matters of this shape that name this recording, by id."""
+        kind = desk.SHAPES[shape]
+        rows = self._rows("SELECT doc FROM matter WHERE kind = ? AND instr(doc, ?) > 0 ORDER BY id", kind, record)
+        return [codec.load(shape, doc) for (doc,) in rows]
+
     def how_many(self, shape: type[desk.Matter]) -> int:
         """How many matters of this shape there are."""
         return int(self._rows("SELECT count(*) FROM matter WHERE kind = ?", desk.SHAPES[shape])[0][0])
+
+    def labelled(self, **named: str) -> list[Record]:
+        """The records whose label has these words in these fields (``case``, ``place``, ``event``), oldest first."""
+        columns = {"case": "case_id <> '' AND case_id"} if named.get("case") else {}  # by the index of bound ones
+        where = " AND ".join(f"{columns.get(field, _of_label(field))} = ?" for field in named)
+        return self._records(f" WHERE {where} ORDER BY rowid", *named.values())
 
     def finding(self, kind: str, subject: str, code: str) -> Finding | None:
         """The finding with this code that holds about this subject; ``None`` where none does."""
@@ -307,6 +346,10 @@ def open_read_only(directory: Path) -> Reader:
 
 def _entries(rows: Sequence[tuple[Any, ...]]) -> Iterator[Entry]:
     return (codec.decode(body).entry for (body,) in rows)
+
+
+def _of_label(field: str) -> str:
+    return f"json_extract(doc, '$.label.{field}')"
 
 
 def _where(**named: str) -> tuple[str, list[str]]:

@@ -21,7 +21,7 @@ APPLICATION_ID = 0x62776364
 
 SCHEMA_VERSION = 1
 
-FOLD_VERSION = 4
+FOLD_VERSION = 6
 """Raise it with every change of what the same leaves are folded into: the rules in core/record.py, core/session.py and
 core/desk, the tables of the cache, the form of their documents. The next start then folds all leaves again."""
 
@@ -58,7 +58,8 @@ CREATE TRIGGER leaf_stands BEFORE UPDATE ON leaf BEGIN SELECT RAISE(ABORT, 'a le
 """
 
 # The columns before `doc` are those by which records are found or counted; `awaits` names the sinks that a sealed one
-# is still to be carried to, with a blank between. What is counted every few seconds is counted in the indexes alone.
+# is still to be carried to, with a blank between. What is counted every few seconds is counted in the indexes alone;
+# so is what people look for, for which `record_sought` holds all that may be asked, in the order it is shown.
 CACHE = """
 CREATE TABLE record (
     id TEXT PRIMARY KEY,
@@ -76,6 +77,14 @@ CREATE TABLE record (
     awaits TEXT NOT NULL,
     size INTEGER NOT NULL,
     sealed_ms INTEGER,
+    recorded_ms INTEGER NOT NULL,
+    officer TEXT NOT NULL,
+    case_id TEXT NOT NULL,
+    parties TEXT NOT NULL,
+    place TEXT NOT NULL,
+    event TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    words TEXT NOT NULL,
     doc TEXT NOT NULL
 ) STRICT;
 CREATE INDEX record_state ON record (state);
@@ -86,20 +95,14 @@ CREATE INDEX record_sinkless ON record (id) WHERE instr(doc, '"sinks":[]') > 0;
 CREATE INDEX record_owed ON record (due_ms, met_ms, basis_ms, recorder, article, excused)
     WHERE due_ms IS NOT NULL AND met_ms IS NULL;
 CREATE INDEX record_late ON record (recorder, article, excused, due_ms, met_ms) WHERE due_ms <= met_ms;
+CREATE INDEX record_sought ON record (
+    recorded_ms, id, state, recorder, officer, case_id, parties, place, event, tags, due_ms, met_ms, basis_ms, excused,
+    words
+);
+CREATE INDEX record_when ON record (recorder, recorded_ms);
+CREATE INDEX record_officer ON record (officer, recorded_ms) WHERE officer <> '';
+CREATE INDEX record_case ON record (case_id, recorded_ms) WHERE case_id <> '';
 CREATE INDEX record_awaits ON record (awaits, size, sealed_ms) WHERE awaits <> '';
-CREATE TABLE shelf (
-    id TEXT PRIMARY KEY,
-    recorder TEXT NOT NULL,
-    officer TEXT NOT NULL,
-    case_id TEXT NOT NULL,
-    loose_ms INTEGER,
-    keep_ms INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX shelf_loose ON shelf (loose_ms, id) WHERE loose_ms IS NOT NULL;
-CREATE INDEX shelf_recorder ON shelf (recorder, loose_ms) WHERE loose_ms IS NOT NULL;
-CREATE INDEX shelf_officer ON shelf (officer, loose_ms) WHERE officer <> '' AND loose_ms IS NOT NULL;
-CREATE INDEX shelf_case ON shelf (case_id) WHERE case_id <> '';
-CREATE INDEX shelf_kept ON shelf (keep_ms, id) WHERE keep_ms IS NOT NULL;
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
@@ -133,6 +136,19 @@ CREATE TABLE matter (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX matter_state ON matter (kind, state);
 CREATE INDEX matter_device ON matter (kind, device) WHERE device <> '';
+CREATE TABLE shelf (
+    id TEXT PRIMARY KEY,
+    recorder TEXT NOT NULL,
+    officer TEXT NOT NULL,
+    case_id TEXT NOT NULL,
+    loose_ms INTEGER,
+    keep_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shelf_loose ON shelf (loose_ms, id) WHERE loose_ms IS NOT NULL;
+CREATE INDEX shelf_recorder ON shelf (recorder, loose_ms);
+CREATE INDEX shelf_officer ON shelf (officer, loose_ms);
+CREATE INDEX shelf_case ON shelf (case_id) WHERE case_id <> '';
+CREATE INDEX shelf_kept ON shelf (keep_ms, id) WHERE keep_ms IS NOT NULL;
 CREATE TABLE fold (version INTEGER NOT NULL) STRICT;
 """
 

@@ -1,0 +1,76 @@
+"""The register of people and recorders as pages need it: whose a recording is, how somebody is called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from bwcdock.core.desk import attribution
+from bwcdock.core.desk.devices import Device
+from bwcdock.core.desk.people import Person
+from bwcdock.core.record import Record
+from bwcdock.core.statements import Statement
+from bwcdock.ledger import Reader
+
+AGAIN = 2000
+"""Entries since the last look, from which on reading the whole register anew is the quicker way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """Everybody and every recorder, by id."""
+
+    people: Mapping[str, Person]
+    devices: Mapping[str, Device]
+
+    def name(self, person: str) -> str:
+        """How this person is called; his id where nobody entered him."""
+        return self.people[person].name if person in self.people else person
+
+    def officers(self, record: Record) -> frozenset[str]:
+        """Everybody this recording may be by."""
+        return attribution.officers_of(record, self.devices, tuple(self.people.values()))
+
+    def own(self, person: str) -> attribution.Own:
+        """What makes a recording this person's."""
+        return attribution.own(person, self.devices.values(), tuple(self.people.values()))
+
+
+def read(ledger: Reader) -> Register:
+    """The register as it stands."""
+    return Register(
+        people={person.id: person for person in ledger.matters(Person)},
+        devices={device.id: device for device in ledger.matters(Device)},
+    )
+
+
+class Kept:
+    """The register as it was read last. What was entered since is read again, and the rest is not.
+
+    The lines of issue and return of some years take seconds to read, and every page asks whose something is.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._seen = 0
+        self._register: Register | None = None
+
+    def as_of(self, ledger: Reader) -> Register:
+        """The register as this ledger has it now."""
+        with self._lock:
+            size = ledger.size
+            if self._register is None or size < self._seen or size - self._seen > AGAIN:
+                self._register = read(ledger)
+            elif size > self._seen:
+                self._register = _brought_up(self._register, ledger, self._seen)
+            self._seen = size
+            return self._register
+
+
+def _brought_up(register: Register, ledger: Reader, seen: int) -> Register:
+    facts = [entry.fact for entry in ledger.entries(seen)]
+    told = {(fact.kind, fact.matter) for fact in facts if isinstance(fact, Statement)}
+    people = {id_: him for kind, id_ in told if kind == "person" and (him := ledger.matter(Person, id_))}
+    devices = {id_: it for kind, id_ in told if kind == "device" and (it := ledger.matter(Device, id_))}
+    if not people and not devices:
+        return register
+    return replace(register, people={**register.people, **people}, devices={**register.devices, **devices})
