@@ -75,7 +75,8 @@ class Waiting:
     """Something a person has to do: ``who`` are the role ids, ``act`` the word of the act that does it.
 
     ``kind`` says what it is for programs, ``what`` the same for officers. ``fill`` are the options of that act that the
-    evidence already answers, as pairs.
+    evidence already answers, as pairs; ``of`` are the persons it is about: whoever sees only his own sees it where he
+    is among them.
     """
 
     kind: Wait
@@ -86,6 +87,7 @@ class Waiting:
     fill: tuple[tuple[str, str], ...]
     article: str = ""
     due: datetime | None = None
+    of: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "what", WAIT_ZH[self.kind])
@@ -122,7 +124,9 @@ def ratios(ledger: Reader, law: Law) -> tuple[equipment.Ratio, ...]:
 
 def archive(ledger: Reader, law: Law) -> tuple[tuple[Case, cases.ArchiveDue], ...]:
     """The cases whose archive clock runs, earliest due first."""
-    running = [(case, due) for case in ledger.matters(Case) if (due := cases.due(case, law.pack, law.calendar))]
+    running = [
+        (case, due) for case in ledger.matters(Case, "closed") if (due := cases.due(case, law.pack, law.calendar))
+    ]
     return tuple(sorted(running, key=lambda pair: pair[1].counted.due))
 
 
@@ -170,7 +174,7 @@ def _late(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
     explained = _explained(ledger, "late", "device_fault")
     people = ledger.matters(Person)
     devices = {device.id: device for device in ledger.matters(Device)}
-    for record in ledger.late(now, MOST):
+    for record in ledger.late_unexcused(now, MOST):
         stands = judge(record, now, law.at_risk_ratio)
         if record.id in explained or stands is None or stands.kind not in {Standing.LATE, Standing.OVERDUE}:
             continue
@@ -184,6 +188,7 @@ def _late(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
             fill=fill,
             article=stands.article,
             due=stands.due,
+            of=frozenset(officers),
         )
 
 
@@ -194,21 +199,26 @@ def _broken(ledger: Reader, law: Law) -> Iterable[Waiting]:
         return
     explained = _explained(ledger, "interruption", "device_fault")
     known = [term.id for term in rule.reasons]
+    people = ledger.matters(Person)
+    devices = {device.id: device for device in ledger.matters(Device)}
     for told in ledger.findings(kind="record"):
         record = ledger.record(told.subject) if told.finding.code in BROKEN else None
         if record is not None and record.id not in explained:
             reason = _suggested(ledger.session(record.session), told.finding, known)
             subject = f"{record.recorder} {record.item.path}"
-            yield _break(rule, subject, told.since, ("records", record.id), *reason)
+            of = attribution.officers_of(record, devices, people)
+            yield _break(rule, subject, told.since, of, ("records", record.id), *reason)
     for session in ledger.sessions(limit=DOCKINGS):
         for finding in session.findings:
             if finding.code in BROKEN and not _answered(ledger, session):
                 reason = _suggested(session, finding, known)
                 subject = f"{session.recorder} {words_zh.said(finding).what}"
-                yield _break(rule, subject, session.arrived_at, ("device", session.recorder), *reason)
+                device = devices.get(session.recorder)
+                of = frozenset(filter(None, (device.holder_at(session.arrived_at) if device else "",)))
+                yield _break(rule, subject, session.arrived_at, of, ("device", session.recorder), *reason)
 
 
-def _break(rule: Interruption, subject: str, since: datetime, *fill: tuple[str, str]) -> Waiting:
+def _break(rule: Interruption, subject: str, since: datetime, of: frozenset[str], *fill: tuple[str, str]) -> Waiting:
     return Waiting(
         kind=Wait.BREAK,
         subject=subject,
@@ -217,6 +227,7 @@ def _break(rule: Interruption, subject: str, since: datetime, *fill: tuple[str, 
         fill=(("what", "interruption"), *fill),
         article=rule.article,
         due=since,
+        of=of,
     )
 
 
@@ -246,6 +257,7 @@ def _to_sign(ledger: Reader, law: Law) -> Iterable[Waiting]:
             act="judge-explanation",
             fill=(("explanation", explanation.id),),
             due=explanation.since,
+            of=frozenset({explanation.person, explanation.written_by}),
         )
 
 
@@ -259,6 +271,7 @@ def _to_approve(ledger: Reader) -> Iterable[Waiting]:
             fill=(("request", access.id),),
             article=access.article,
             due=access.since,
+            of=frozenset({access.applicant, access.requested_by}),
         )
 
 
@@ -276,6 +289,7 @@ def _trips(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
                 fill=(("trip", trip.id),),
                 article=away.article if away else "",
                 due=trip.expected_back,
+                of=frozenset({trip.person}),
             )
 
 
@@ -284,7 +298,7 @@ def _faults(ledger: Reader) -> Iterable[Waiting]:
         for since, _ in device.faults[:1]:
             yield Waiting(
                 kind=Wait.FAULT, subject=device.id, who=("administrator", "keeper"), act="service",
-                fill=(("device", device.id),), due=since,
+                fill=(("device", device.id),), due=since, of=frozenset(filter(None, (device.holder,))),
             )  # fmt: skip
 
 
@@ -292,5 +306,5 @@ def _cases(ledger: Reader, law: Law) -> Iterable[Waiting]:
     for case, due in archive(ledger, law):
         yield Waiting(
             kind=Wait.ARCHIVE, subject=case.id, who=("officer",), act="archive-case", fill=(("case", case.id),),
-            article=due.archive.article, due=due.counted.due,
+            article=due.archive.article, due=due.counted.due, of=frozenset(filter(None, (case.handler,))),
         )  # fmt: skip

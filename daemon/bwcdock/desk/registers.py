@@ -6,7 +6,7 @@ from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.explaining import Explanation
 from bwcdock.core.desk.people import Handover, Person, Team, roles_of
 from bwcdock.core.desk.times import Trip
-from bwcdock.core.facts import Fact, Finding
+from bwcdock.core.facts import Fact
 from bwcdock.core.names import show
 from bwcdock.core.session import Session
 from bwcdock.core.statements import (
@@ -24,6 +24,7 @@ from bwcdock.core.statements import (
 )
 from bwcdock.core.view import LACKS_ZH
 from bwcdock.desk import acts
+from bwcdock.desk.fleet import checked_by_dock
 from bwcdock.desk.room import Room, refused
 
 MOST_LEFT = 200
@@ -105,7 +106,7 @@ def issue(act: acts.Issue, room: Room) -> list[Fact]:
         if word not in {"clock", "battery", "storage", "works"}:
             raise refused(f"There is no check {word!r}.", "They are: clock, battery, storage, works.")
     session = _docked(room, device.id)
-    known, findings = _known(session) if session else (set(), ())
+    known, findings = checked_by_dock(session), session.findings if session else ()
     missing = [what for what in asked if what not in known | set(act.checked)]
     if missing:
         check = asked[missing[0]]
@@ -126,18 +127,6 @@ def issue(act: acts.Issue, room: Room) -> list[Fact]:
 
 def _docked(room: Room, serial: str) -> Session | None:
     return next((s for s in room.ledger.open_sessions() if s.recorder == serial and s.condition), None)
-
-
-def _known(session: Session) -> tuple[set[str], tuple[Finding, ...]]:
-    """Which checks the dock itself has made, and what it found."""
-    condition = session.condition
-    assert condition is not None
-    known = {
-        "battery": condition.battery is not None,
-        "storage": condition.storage_free is not None,
-        "clock": condition.drift is not None and condition.drift.bound == "exact",
-    }
-    return {what for what, is_known in known.items() if is_known}, session.findings
 
 
 def give_back(act: acts.Return, room: Room) -> list[Fact]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bwcdock.core.facts import Condition, Inventoried
+from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
 from bwcdock.errors import LedgerBroken
 from bwcdock.ledger import codec
@@ -80,13 +81,24 @@ class Counting:
         """How many records there are of each sort."""
         owed = "SELECT count(*) FROM record WHERE due_ms IS NOT NULL AND met_ms IS NULL"
         return Counts(
-            by_state=tuple(self._rows("SELECT state, count(*) FROM record GROUP BY state")),
+            by_state=tuple(sorted(self._by_state().items())),
             by_waiting=tuple(
                 self._rows("SELECT waits_for, count(*) FROM record WHERE waits_for <> 'nothing' GROUP BY waits_for")
             ),
             owed=self._rows(owed)[0][0],
             late=self._rows(f"{owed} AND due_ms <= ?", to_ms(now))[0][0],
         )
+
+    def _by_state(self) -> dict[str, int]:
+        """Most records were released long ago and would take a while to count. A record's row is never removed, so the
+        greatest rowid is the number of all; the others are few, and counted.
+        """
+        others = [state.value for state in State if state is not State.RELEASED]
+        marks = ", ".join("?" * len(others))
+        sql = f"SELECT state, count(*) FROM record WHERE state IN ({marks}) GROUP BY state"  # noqa: S608 - marks
+        counted = dict(self._rows(sql, *others))
+        released = self._rows("SELECT coalesce(max(rowid), 0) FROM record")[0][0] - sum(counted.values())
+        return counted | ({State.RELEASED.value: released} if released > 0 else {})
 
     def standing(self, now: datetime, at_risk_ratio: float) -> list[Stands]:
         """How the recordings stand that are owed, or came late; those that were in time are not counted."""
@@ -127,6 +139,15 @@ class Counting:
     def recorders(self) -> list[str]:
         """The serials of all recorders that were ever docked."""
         return [row[0] for row in self._rows("SELECT DISTINCT recorder FROM session WHERE recorder <> '' ORDER BY 1")]
+
+    def lately(self, most: int) -> list[str]:
+        """The serials of the recorders that were docked last, the newest docking first."""
+        rows = self._rows(
+            "SELECT recorder, max(arrived_ms) AS at FROM session WHERE recorder <> ''"
+            " GROUP BY recorder ORDER BY at DESC, recorder LIMIT ?",
+            most,
+        )
+        return [row[0] for row in rows]
 
     def last_seen(self, recorder: str) -> LastSeen | None:
         """The newest docking of this recorder; ``None`` where there was none."""
