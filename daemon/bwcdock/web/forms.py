@@ -27,7 +27,6 @@ class Field:
     name: str
     kind: FieldKind
     required: bool
-    help: str = ""
     choices: Choices = ()
     values: tuple[str, ...] = ()
 
@@ -56,9 +55,7 @@ def _field(name: str, info: FieldInfo, given: tuple[str, ...], choices: Mapping[
     values = given
     if kind == "moment":
         values = tuple(_local(each, zone) for each in given)
-    return Field(
-        name=name, kind=kind, required=info.is_required(), help=info.description or "", choices=known, values=values
-    )
+    return Field(name=name, kind=kind, required=info.is_required(), choices=known, values=values)
 
 
 def kind_of(info: FieldInfo) -> FieldKind:

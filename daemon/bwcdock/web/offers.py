@@ -11,13 +11,12 @@ from bwcdock.core.desk.expiring import Expiry
 from bwcdock.core.desk.explaining import Explanation
 from bwcdock.core.desk.holds import Hold
 from bwcdock.core.desk.matter import Matter
-from bwcdock.core.desk.people import Person, Team
+from bwcdock.core.desk.people import Person, Team, roles_of
 from bwcdock.core.desk.times import Trip
 from bwcdock.core.rulepack import RulePack, Term
 from bwcdock.desk.acts import Act
 from bwcdock.ledger import Reader
 from bwcdock.web.forms import Choices
-from bwcdock.web.policy import HOUSE_ROLES
 
 Offer = Callable[[Reader, RulePack], Choices]
 
@@ -75,11 +74,6 @@ def _terms(of: Callable[[RulePack], Iterable[Term]]) -> Offer:
     return lambda _, pack: tuple((term.id, term.label) for term in of(pack))
 
 
-def _roles(_: Reader, pack: RulePack) -> Choices:
-    own = tuple((term.id, term.label) for term in pack.roles)
-    return (*own, *((role, ROLE_ZH[role]) for role in HOUSE_ROLES))
-
-
 def _reasons(_: Reader, pack: RulePack) -> Choices:
     interrupted = pack.interruption.reasons if pack.interruption else ()
     unrecorded = pack.unrecorded.grounds if pack.unrecorded else ()
@@ -90,8 +84,6 @@ def _grounds(_: Reader, pack: RulePack) -> Choices:
     away = pack.deadline.away
     return tuple((term.id, term.label) for term in away.grounds) if away else ()
 
-
-ROLE_ZH: Final = {"auditor": "审计员", "system-administrator": "系统管理员"}
 
 CHECKED: Final = (("clock", "时钟"), ("battery", "电量"), ("storage", "存储空间"), ("works", "工作正常"))
 
@@ -115,7 +107,7 @@ OFFERS: Final[dict[tuple[str, str], Offer]] = {
     ("use-access", "request"): _ids(Access, "granted", lambda m: m.applicant if isinstance(m, Access) else ""),
     ("", "check"): _ids(SpotCheck, "", lambda m: m.unit if isinstance(m, SpotCheck) else ""),
     ("", "expiry"): _ids(Expiry, "", lambda m: m.state),
-    ("", "roles"): _roles,
+    ("", "roles"): _terms(roles_of),
     ("", "tags"): _terms(lambda pack: pack.tags),
     ("", "untag"): _terms(lambda pack: pack.tags),
     ("explain", "reason"): _reasons,

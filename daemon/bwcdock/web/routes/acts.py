@@ -79,6 +79,7 @@ async def _form(
         "act_name": naming.act_name(act.word, language),
         "act_help": naming.act_help(act.word, language),
         "field_name": lambda name: naming.field_name(act.word, name, language),
-        "value_name": lambda name, value: naming.value_name(name, value, language),
+        "field_help": lambda name: naming.field_help(act.word, name, language),
+        "value_name": lambda name, value: naming.value_name(act.word, name, value, language),
     }
     return page(request, "desk/act.html", status=422 if error else 200, **more)
