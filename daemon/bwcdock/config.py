@@ -251,6 +251,7 @@ def _apart(settings: Settings) -> Iterator[tuple[Loc, str, str]]:
     places: list[tuple[Loc, Path]] = [
         (("paths", name), getattr(paths, name)) for name in ("ledger", "spool", "keys", "run", "web")
     ]
+    places.append((("papers", "exports"), settings.papers.exports))
     places += [(("sink", at, "path"), sink.path) for at, sink in enumerate(settings.sink)]
     places += [(("drop", at, "path"), drop.path) for at, drop in enumerate(settings.drop)]
     for at, (loc, path) in enumerate(places):

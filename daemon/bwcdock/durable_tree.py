@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +40,18 @@ def growing(final: Path) -> Iterator[Path]:
     finally:
         if os.path.lexists(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(place: Path, before: datetime) -> None:
+    """Remove from ``place`` what died half way, and what was finished before that moment. Raises ``OSError``.
+
+    Only where nobody else makes anything there now: what grows has a hidden name too.
+    """
+    for path in place.iterdir():
+        if path.name.startswith(".") and path.name.endswith(".tmp") and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name.startswith(".") or datetime.fromtimestamp(path.lstat().st_mtime, UTC) < before:
+            durable.discard(path)
 
 
 def appear(folder: Path, final: Path, *, system: System = SYSTEM) -> None:

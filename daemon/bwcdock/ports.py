@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -163,6 +164,18 @@ class Gives(Protocol):
 
         Nothing is proven by them: whoever takes them compares. Where there is no such object: ``Unreachable``. Close
         the generator, or exhaust it.
+        """
+        ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """Ability of a sink: an object lies as a file in a file system of this machine, to be read at any place of it."""
+
+    def opened(self, key: str) -> FileIO:
+        """The object under ``key``, opened for reading; its taker closes it.
+
+        Nothing is proven by it. Where there is no such object: ``Unreachable``.
         """
         ...
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from itertools import cycle
 from pathlib import Path
 from queue import SimpleQueue
@@ -71,17 +72,23 @@ class Buffers:
             self.give(buffer)
 
 
+def opened(path: Path) -> FileIO:
+    """The file to be read and nothing else, through the page cache; raises ``OSError`` where it is no regular file."""
+    # As in Reading: a FIFO that lies there must not hang us, and is no file.
+    file = FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EISDIR, "not a regular file", str(path))
+    return file
+
+
 class Whole:
     """A file to look around in through the page cache: for its structure, where nothing is being proven."""
 
     def __init__(self, path: Path) -> None:
-        # As in Reading: a FIFO that lies there must not hang us, and is no file.
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        status = os.fstat(self._fd)
-        self.size = status.st_size
-        if not stat.S_ISREG(status.st_mode):
-            self.close()
-            raise OSError(errno.EISDIR, "not a regular file", str(path))
+        self._file = opened(path)
+        self._fd = self._file.fileno()
+        self.size = os.fstat(self._fd).st_size
 
     def read(self, offset: int, length: int) -> bytes:
         """At most ``length`` bytes from ``offset``, fewer only at the end. Raises ``OSError``."""
@@ -89,7 +96,7 @@ class Whole:
 
     def close(self) -> None:
         """Close it."""
-        os.close(self._fd)
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -331,9 +331,11 @@ class Web(Table):
 
 
 class Papers(Table):
-    """How papers are printed."""
+    """How papers are printed, and where packages lie that were asked for over the line."""
 
     font: StationPath | None = None
+    exports: StationPath = Path("exports")
+    exports_keep_s: Seconds = 7 * 86400
 
 
 class Ledger(Table):

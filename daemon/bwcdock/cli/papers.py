@@ -2,20 +2,26 @@
 
 import argparse
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bwcdock import app, durable
 from bwcdock.cli import desk
 from bwcdock.cli.common import WELL, say, settings_of, size
+from bwcdock.cli.progress import Copying
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Actor
+from bwcdock.desk.acts import Act
+from bwcdock.desk.doing import Done
+from bwcdock.desk.handing import Stores, hand_over
 from bwcdock.desk.line import act_of
 from bwcdock.errors import Misused
 from bwcdock.ledger import open_read_only
 from bwcdock.papers import fonts, html, pdf, registry
-from bwcdock.papers.export import package, permit
+from bwcdock.papers.export import package
 from bwcdock.papers.model import Paper
-from bwcdock.papers.source import Asked
+from bwcdock.papers.source import Asked, Source
 from bwcdock.settings import Settings
 
 
@@ -65,39 +71,30 @@ def export(asked: argparse.Namespace) -> int:
     """`bwcdock export`."""
     settings = settings_of(asked)
     clock, actor = WallClock(), Actor(name=asked.as_person, role=asked.role)
-    with open_read_only(settings.paths.ledger) as ledger:
-        source = app.paper_source(settings, ledger, clock.now())
+
+    @contextmanager
+    def sources() -> Iterator[Source]:
+        with open_read_only(settings.paths.ledger) as ledger:
+            yield app.paper_source(settings, ledger, clock.now())
+
+    def enter(act: Act) -> Done:
+        done = desk.perform(settings, act, actor)
+        say(f"已登记 / entered: {done.matter}, entry {done.entries[0]}")
+        return done
+
+    with sources() as source:
         records = tuple(source.record(named).id for named in asked.records)
-        order = package.Order(
-            records=records, to=asked.to, iso=asked.iso, copies=asked.copies, fields=dict(asked.field)
-        )
-        allowed = permit.ask(ledger, records, asked.request, actor)
-        package.check(source, order)
-    # The register's line comes before the first byte: dying after it leaves a line and no package, never the other way.
-    said = {"request": asked.request, "how": "exported", "who": allowed.applicant, "copies": asked.copies}
-    done = desk.perform(settings, act_of("use-access", {**said, "note": f"export {asked.to}"}), actor)
-    say(f"已登记 / entered: {done.matter}, entry {done.entries[0]}")
-    with open_read_only(settings.paths.ledger) as ledger:
-        made = package.export(
-            app.paper_source(settings, ledger, clock.now()),
-            app.sinks(settings, clock),
-            settings.paths.spool / "whole",
-            order,
-            allowed,
-            font=_font(settings),
-        )
+    order = package.Order(records=records, to=asked.to, iso=asked.iso, copies=asked.copies, fields=dict(asked.field))
+    stores = Stores(
+        sources=sources,
+        sinks=app.sinks(settings, clock),
+        spool=settings.paths.spool / "whole",
+        font=fonts.if_any(settings.papers.font),
+    )
+    with Copying(asked.to.name) as shown:
+        made = hand_over(stores, order, asked.request, actor, enter, expect=shown.expect, pace=shown.pace).made
     say(f"{made.to}: {made.files} files, {size(made.size)}, {made.digest}")
     if made.iso:
         say(f"{made.iso}: {made.disc} × {asked.copies}")
     say(*(f"{zh} / {en}" for zh, en in made.notes))
     return WELL
-
-
-def _font(settings: Settings) -> fonts.Font | None:
-    """The font, or none where the station has none: a package then has its papers as HTML."""
-    try:
-        return fonts.find(settings.papers.font)
-    except Misused:
-        if settings.papers.font is not None:
-            raise
-        return None

@@ -1,11 +1,11 @@
-"""Progress of dockings: bars on a terminal, plain lines elsewhere, both from the same view."""
+"""Progress of dockings and packages: bars on a terminal, plain lines elsewhere, both from the same view."""
 
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from bwcdock.cli import plain, unseen
@@ -104,6 +104,45 @@ class Screen:
             else:
                 say(line)
         self._findings[view.session] = len(view.findings)
+
+
+class Copying:
+    """How far a package is: a bar on a terminal, a line every tenth elsewhere. A context; ``pace`` hears of bytes."""
+
+    def __init__(self, name: str) -> None:
+        console = _Terminal(highlight=False, emoji=False, markup=False)
+        self._name, self._live = name, console.is_terminal and not console.is_dumb_terminal
+        self._done = self._of = self._tenth = 0
+        self._bars = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), TimeRemainingColumn(),
+            console=console, expand=True, transient=True,
+        )  # fmt: skip
+        self._task = self._bars.add_task(pad(cut(plain(name), NAME), NAME), total=None)
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._bars.stop()
+
+    def expect(self, size: int) -> None:
+        """So many bytes will be read and written."""
+        self._of = size
+        self._bars.update(self._task, total=size)
+
+    def pace(self, size: int) -> None:
+        """So many of them were."""
+        self._done = min(self._done + size, self._of)
+        self._bars.update(self._task, completed=self._done)
+        tenth = self._done * 10 // self._of if self._of else 0
+        if tenth > self._tenth and not self._live:
+            say(f"{self._name}: {tenth * 10} %")
+        self._tenth = tenth
 
 
 def _name(view: SessionView) -> str:

@@ -5,18 +5,26 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from bwcdock import app, desk, logs, slots, systemd
 from bwcdock.cli.common import WELL, settings_of
 from bwcdock.core.facts import Actor
 from bwcdock.desk.acts import Act
-from bwcdock.desk.line import Line
+from bwcdock.desk.answers import Answers
+from bwcdock.desk.exports import Doing
+from bwcdock.desk.handing import Stores
+from bwcdock.desk.listening import Line
 from bwcdock.detect.bus import Policy
 from bwcdock.detect.folders import DropFolder, FolderWatch
 from bwcdock.detect.joined import Joinable, Joined
 from bwcdock.detect.udev import UdevWatch
 from bwcdock.errors import LedgerBroken
+from bwcdock.ledger import open_read_only
+from bwcdock.papers import fonts
+from bwcdock.papers.source import Source
 from bwcdock.ports import Clock
 from bwcdock.settings import Settings
 from bwcdock.station import Station
@@ -46,7 +54,9 @@ async def _until_told(bench: Bench, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    line = Line(settings.paths.run, _doing(bench, station))
+    asking = _asking(station)
+    answers = Answers(bench, asking, _doing(bench, station, asking), lambda: stores(bench))
+    line = Line(settings.paths.run, answers)
     watch.start()
     try:
         await line.start()
@@ -59,20 +69,42 @@ async def _until_told(bench: Bench, settings: Settings) -> None:
         tell.close()
 
 
-def _doing(bench: Bench, station: Station) -> Callable[[Act, Actor], Awaitable[desk.Done]]:
-    """Acts of people, one after the other beside the station's work; what they change the station then knows."""
+def _asking(station: Station) -> Callable[..., Awaitable[Any]]:
+    """Questions to the ledger, one after the other beside the station's work."""
 
-    async def doing(act: Act, actor: Actor) -> desk.Done:
+    async def asking(fn: Callable[..., Any], *args: object) -> Any:
         try:
-            done: desk.Done = await station.ask(desk.do, bench, act, actor)
+            return await station.ask(fn, *args)
         except LedgerBroken as error:
             # Nobody knows what is true now: whoever asked is told, and the station ends as after every failed write.
             station.spawn(_raised(error), "desk")
             raise
+
+    return asking
+
+
+def _doing(bench: Bench, station: Station, asking: Callable[..., Awaitable[Any]]) -> Doing:
+    """Acts of people; what they change the station then knows."""
+
+    async def doing(act: Act, actor: Actor) -> desk.Done:
+        done: desk.Done = await asking(desk.do, bench, act, actor)
         await station.know(done.judged_again)
         return done
 
     return doing
+
+
+def stores(bench: Bench) -> Stores:
+    """What packages are made from at a station at work: the ledger is read beside it, as by a command."""
+    settings = bench.settings
+
+    @contextmanager
+    def sources() -> Iterator[Source]:
+        with open_read_only(settings.paths.ledger) as ledger:
+            yield app.paper_source(settings, ledger, bench.clock.now())
+
+    font = fonts.if_any(settings.papers.font)
+    return Stores(sources=sources, sinks=bench.sinks, spool=settings.paths.spool / "whole", font=font)
 
 
 async def _raised(error: LedgerBroken) -> None:

@@ -4,9 +4,7 @@ import argparse
 from pathlib import Path
 
 from bwcdock.cli.commands import Commands, command
-
-MOST_COPIES = 999
-"""More discs of one package than this is a slip of the pen."""
+from bwcdock.desk.verbs import MOST_COPIES
 
 
 def paper(commands: Commands) -> None:

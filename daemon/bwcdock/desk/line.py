@@ -1,105 +1,86 @@
-"""The line to a station at work: a command beside the daemon hands its act to whoever has the ledger open.
+"""The line to a station at work: commands and pages beside the daemon ask whoever has the ledger open.
 
-One JSON object a line each way, on a socket in the run directory that only the station's own user (and root) can open;
-the kernel says who is at the other end. Dying in the middle leaves the act done or not done, and asking again tells.
+One JSON object a line each way; where footage is asked for, its descriptor comes with the answer, never its path.
+Dying in the middle leaves an act done or not done, and asking again tells. What is here blocks for at most
+:data:`PATIENCE_S`, or, while a package is made, as long as there are signs of life: call it on a lane.
 """
 
-import asyncio
 import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
-import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from bwcdock import durable
+from bwcdock import errors
 from bwcdock.core.facts import Actor
 from bwcdock.core.names import show
 from bwcdock.desk.acts import ACTS, Act
 from bwcdock.desk.doing import Done
+from bwcdock.desk.verbs import (
+    VERBS,
+    Alive,
+    Asked,
+    Export,
+    Exported,
+    Fetch,
+    Fetched,
+    Hello,
+    Opened,
+    Progress,
+    View,
+    Viewed,
+)
 from bwcdock.errors import BwcdockError, Misused
-
-log = structlog.get_logger()
 
 NAME = "desk.sock"
 """In the run directory."""
+
+WEB = "web"
+"""In the run directory, where somebody made it: the pages' own door lies in it."""
 
 MOST = 256 << 10
 """Bytes of one line: far more than the largest act."""
 
 PATIENCE_S = 30.0
-"""How long one may take to ask, and to be answered: a whole transaction of a busy ledger takes a fraction of it."""
+"""How long an answer may take: a whole transaction of a busy ledger takes a fraction of it."""
 
 AT_ONCE = 8
-"""How many may be connected; a person types one act at a time."""
+"""How many are answered at a door at once. A person types one act at a time, the pages ask on a lane, and whoever got a
+descriptor hangs up: only a package in the making keeps a line busy, and there is one at a time."""
 
-_DONE = TypeAdapter(Done)
-_CREDENTIALS = struct.Struct("3i")
+OP = "desk"
+M = TypeVar("M", bound=BaseModel)
 
-Doing = Callable[[Act, Actor], Awaitable[Done]]
+PROGRESS = TypeAdapter(Progress)
+_ANSWERS: dict[str, TypeAdapter[Any]] = {
+    "done": TypeAdapter(Done),
+    "alive": TypeAdapter(Alive),
+    "viewed": TypeAdapter(Viewed),
+    "exported": TypeAdapter(Exported),
+    "fetched": TypeAdapter(Fetched),
+}
+_WORDS = {Done: "done", Alive: "alive", Viewed: "viewed", Exported: "exported", Fetched: "fetched"}
+_REACH = "Act as its user (sudo -u bwcdock), or stop the station first."
 
 
-class Line:
-    """The station's end. ``doing`` does an act and lets the station know of what changed."""
+# --- the wire, for both ends ------------------------------------------------------------------------------------------
 
-    def __init__(self, run: Path, doing: Doing) -> None:
-        self._path = run / NAME
-        self._doing = doing
-        self._server: asyncio.Server | None = None
-        self._open = 0
 
-    async def start(self) -> None:
-        """Listen. The lock of the station is held, so a socket that lies there is nobody's."""
-        durable.discard(self._path)
-        ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            with _short(self._path) as address:
-                ours.bind(address)
-        finally:
-            os.umask(before)
-        self._server = await asyncio.start_unix_server(self._met, sock=ours, limit=MOST)
-
-    async def close(self) -> None:
-        """Stop listening; what was begun is done."""
-        if self._server is not None:
-            self._server.close()
-        durable.discard(self._path)
-
-    async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            if self._open > AT_ONCE or not _is_ours(writer.get_extra_info("socket")):
-                return
-            async with asyncio.timeout(PATIENCE_S):
-                answer = await self._answer(await reader.readline())
-                writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
-                await writer.drain()
-        except (TimeoutError, OSError, ValueError) as error:
-            log.info("desk.line", what=str(error))
-        finally:
-            self._open -= 1
-            writer.close()
-
-    async def _answer(self, line: bytes) -> dict[str, Any]:
-        try:
-            act, actor = parsed(line)
-            done = await self._doing(act, actor)
-        except BwcdockError as error:
-            return {"op": error.op, "what": error.what, "hint": error.hint}
-        except Exception as error:  # a bug must not be a silence at the other end, and is told in the journal
-            log.exception("desk.bug")
-            return {"op": "desk", "what": f"The program failed: {type(error).__name__}.", "hint": "Look at its log."}
-        return {"done": _DONE.dump_python(done, mode="json")}
+def doors(run: Path) -> tuple[Path, ...]:
+    """Where a station listens, in the order in which they are tried; the last one is always there."""
+    web = run / WEB
+    return (*([web / NAME] if web.is_dir() else []), run / NAME)
 
 
 @contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short(path: Path) -> Iterator[str]:
     """A name of this socket that always fits an address, which holds 107 bytes; a station may lie deep."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -108,20 +89,27 @@ def _short(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def _is_ours(peer: socket.socket) -> bool:
-    """Whether the process at the other end runs as this user, or as root."""
-    _, uid, _ = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return uid in {0, os.geteuid()}
-
-
-def parsed(line: bytes) -> tuple[Act, Actor]:
-    """The act and the actor of a line; ``Misused`` says what is wrong with it."""
+def heard(line: bytes) -> Asked | tuple[Act, Actor]:
+    """What a line asks for; ``Misused`` says what is wrong with it."""
     try:
         asked = json.loads(line)
+        verb = asked.pop("verb", "act")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Misused(OP, f"This asks for nothing: {error}.", "Send one JSON object a line.") from error
+    if verb == "act":
+        return _act(asked)
+    if not isinstance(verb, str) or verb not in VERBS:
+        known = ", ".join(("act", *VERBS))
+        raise Misused(OP, f"There is no verb {show(str(verb))[:40]!r}.", f"There are: {known}.")
+    return _valid(VERBS[verb], verb, asked)
+
+
+def _act(asked: Mapping[str, Any]) -> tuple[Act, Actor]:
+    try:
         word, said, name, role = asked["act"], asked["said"], asked["name"], asked["role"]
         if not all(isinstance(each, str) for each in (word, name, role)):
             raise TypeError("a word that is no text")
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise Misused("desk", f"This is no act: {error}.", "Send act, said, name and role in one JSON line.") from error
     return act_of(word, said), Actor(name=name, role=role)
 
@@ -131,33 +119,171 @@ def act_of(word: str, said: object) -> Act:
     model = ACTS.get(word)
     if model is None:
         raise Misused("desk", f"There is no act {show(word)[:40]!r}.", f"There are: {', '.join(ACTS)}.")
+    return _valid(model, f"desk {word}", said, f"See `bwcdock desk {word} --help`; nothing was changed.")
+
+
+def _valid(model: type[M], op: str, said: object, hint: str = "Nothing was changed.") -> M:
     try:
         return model.model_validate(said)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc'])) or word}: {e['msg']}" for e in error.errors()[:5])
-        raise Misused(f"desk {word}", f"{told}.", f"See `bwcdock desk {word} --help`; nothing was changed.") from error
+        told = "; ".join(f"{'.'.join(map(str, e['loc'])) or op}: {e['msg']}" for e in error.errors()[:5])
+        raise Misused(op, f"{told}.", hint) from error
+
+
+def written(answer: object) -> dict[str, Any]:
+    """An answer as it goes over the line."""
+    word = _WORDS[type(answer)]
+    return {word: _ANSWERS[word].dump_python(answer, mode="json")}
+
+
+# --- the asker's end --------------------------------------------------------------------------------------------------
 
 
 def ask(run: Path, act: Act, actor: Actor) -> Done:
-    """Hand the act to the station that works here. Raises what it answers, or ``Misused`` where nobody listens."""
+    """Hand an act to the station that works here. Raises what it answers, or ``Misused`` where nobody listens."""
     said = {"act": act.word, "said": act.model_dump(mode="json"), "name": actor.name, "role": actor.role}
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(PATIENCE_S)
-            with _short(run / NAME) as address:
-                line.connect(address)
-            line.sendall(json.dumps(said).encode() + b"\n")
-            answer = json.loads(_read(line))
-    except (OSError, ValueError) as error:
-        what = f"The station at work cannot be reached: {error}."
-        raise Misused("desk", what, "Act as its user (sudo -u bwcdock), or stop the station first.") from error
-    if "done" in answer:
-        return _DONE.validate_python(answer["done"], strict=False)
-    raise Misused(answer["op"], answer["what"], answer["hint"])
+    with _Call(run, said) as call:
+        done: Done = call.answer("done")
+        return done
 
 
-def _read(line: socket.socket) -> bytes:
-    got = b""
-    while not got.endswith(b"\n") and len(got) <= MOST and (more := line.recv(65536)):
-        got += more
-    return got
+def hello(run: Path) -> Alive:
+    """Whether a station is at work here and answers; ``Misused`` where not."""
+    with _Call(run, _said(Hello)) as call:
+        alive: Alive = call.answer("alive")
+        return alive
+
+
+def view(run: Path, *, request: str, record: str, who: str, actor: Actor) -> Opened:
+    """The sealed bytes of a recording (its whole id), open for reading, to be shown to ``who`` under this request.
+
+    The register's line stands in the ledger when this returns: it is one viewing, however often the file is read until
+    it is closed. Raises what the station answers.
+    """
+    said = _said(View, request=request, record=record, who=who, name=actor.name, role=actor.role)
+    with _Call(run, said) as call:
+        return call.opened("viewed")
+
+
+def fetch(run: Path, export: int, actor: Actor) -> Opened:
+    """The image of a package that was made, open for reading; for whoever made it, or an auditor."""
+    with _Call(run, _said(Fetch, export=export, name=actor.name, role=actor.role)) as call:
+        return call.opened("fetched")
+
+
+def export(
+    run: Path,
+    *,
+    request: str,
+    records: Sequence[str],
+    actor: Actor,
+    copies: int = 1,
+    fields: Mapping[str, str] | None = None,
+    tell: Callable[[Progress], object] = lambda _: None,
+) -> Exported:
+    """Have a package made of these recordings (whole ids) under this request. ``tell`` hears how far it is.
+
+    It is made to its end also where this fails after the first sign of life; :func:`fetch` then has it, by the number
+    that ``tell`` heard.
+    """
+    of_whom = {"name": actor.name, "role": actor.role}
+    said = _said(Export, request=request, records=records, copies=copies, fields=fields or {}, **of_whom)
+    with _Call(run, said) as call:
+        made: Exported = call.answer("exported", tell)
+        return made
+
+
+def _said(model: type[Asked], **said: object) -> dict[str, Any]:
+    """The line for it; what the station would refuse at once is refused here."""
+    return {"verb": model.verb, **_valid(model, model.verb, said).model_dump(mode="json")}
+
+
+class _Call:
+    """One question to the station and its answer."""
+
+    def __init__(self, run: Path, said: Mapping[str, Any]) -> None:
+        self._rest = b""
+        self._files: list[FileIO] = []
+        self._until = time.monotonic() + PATIENCE_S
+        try:
+            self._socket = _connected(run)
+        except OSError as error:
+            raise _unreachable(error) from error
+        try:
+            self._socket.sendall(json.dumps(said, ensure_ascii=False).encode() + b"\n")
+        except OSError as error:
+            self._socket.close()
+            raise _unreachable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        for file in self._files:
+            file.close()
+
+    def opened(self, word: str) -> Opened:
+        """The answer of this word with its file."""
+        answer = self.answer(word)
+        if not self._files:
+            raise BwcdockError(OP, "The station sent no file with its answer.", "Is it another version? Restart it.")
+        return Opened(answer=answer, file=self._files.pop(0))
+
+    def answer(self, word: str, tell: Callable[[Progress], object] = lambda _: None) -> Any:
+        """The answer of this word; raises what the station says instead."""
+        while True:
+            try:
+                told = json.loads(self._line())
+                if word in told:
+                    return _ANSWERS[word].validate_python(told[word], strict=False)
+                if "problem" in told:
+                    raise _KINDS.get(told["problem"], BwcdockError)(told["op"], told["what"], told["hint"])
+                progress = PROGRESS.validate_python(told)
+            except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+                raise _unreachable(error) from error
+            self._until = time.monotonic() + PATIENCE_S
+            tell(progress)
+
+    def _line(self) -> bytes:
+        while b"\n" not in self._rest:
+            left_s = self._until - time.monotonic()
+            if left_s <= 0 or len(self._rest) > MOST:
+                raise TimeoutError("it does not answer" if left_s <= 0 else "its answer has no end")
+            self._socket.settimeout(left_s)
+            # Not by recv_fds, which drops its flags: a descriptor of footage must not reach a child of the asker.
+            room = socket.CMSG_LEN(struct.calcsize("i"))
+            more, sent, _, _ = self._socket.recvmsg(65536, room, socket.MSG_CMSG_CLOEXEC)
+            self._files += [FileIO(struct.unpack("i", data)[0]) for _, _, data in sent]
+            if not more:
+                raise EOFError("it hung up")
+            self._rest += more
+        got, _, self._rest = self._rest.partition(b"\n")
+        return got
+
+
+_KINDS: dict[str, type[BwcdockError]] = {
+    kind.__name__: kind for kind in (errors.Misused, errors.NotAllowed, errors.Untrue, errors.Unreachable)
+}
+"""The errors of the station that are raised as themselves at the other end; every other as their root."""
+
+
+def _connected(run: Path) -> socket.socket:
+    """To the first door that lets us in."""
+    problem: OSError = FileNotFoundError("nobody listens")
+    for path in doors(run):
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.settimeout(PATIENCE_S)
+        try:
+            with short(path) as address:
+                made.connect(address)
+        except OSError as error:
+            made.close()
+            problem = error
+            continue
+        return made
+    raise problem
+
+
+def _unreachable(error: Exception) -> Misused:
+    return Misused(OP, f"The station at work cannot be reached: {error}.", _REACH)

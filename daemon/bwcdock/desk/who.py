@@ -3,6 +3,7 @@
 from bwcdock.core.desk.explaining import Explanation, signers
 from bwcdock.core.desk.people import AUDITOR, CUSTODIANS, SYSTEM_ADMINISTRATOR, Person, roles_of
 from bwcdock.core.rulepack import RulePack
+from bwcdock.core.statements import AccessUsed
 from bwcdock.desk import acts
 from bwcdock.desk.room import Room, refused
 
@@ -25,11 +26,7 @@ def must_be_allowed(act: acts.Act, room: Room) -> None:
                 f"The first person enters himself, in the role {first} and with it among his roles.",
             )
         return
-    room.term("role", actor.role, roles_of(pack))
-    person = room.person(actor.name)
-    if not person.may_act_as(actor.role):
-        has = ", ".join(person.roles) or "none"
-        raise refused(f"{person.name} ({person.id}) is not {_label(pack, actor.role)}.", f"His roles are: {has}.")
+    must_work_here(room)
     if not isinstance(act, HOUSE.get(actor.role, acts.Act)):
         words = "、".join(each.word for each in HOUSE[actor.role])
         raise refused(f"{_label(pack, actor.role)} may not do this ({act.word}), but: {words}.")
@@ -37,6 +34,29 @@ def must_be_allowed(act: acts.Act, room: Room) -> None:
     if may is not None and actor.role not in may:
         names = "、".join(_label(pack, role) for role in may) or "nobody"
         raise refused(f"{_label(pack, actor.role)} may not do this ({act.word}); {names} may.")
+
+
+def must_work_here(room: Room) -> None:
+    """Refuse whoever is not in the register, has left, or has not the role he acts in."""
+    actor, pack = room.actor, room.bench.pack
+    room.term("role", actor.role, roles_of(pack))
+    person = room.person(actor.name)
+    if not person.may_act_as(actor.role):
+        has = ", ".join(person.roles) or "none"
+        raise refused(f"{person.name} ({person.id}) is not {_label(pack, actor.role)}.", f"His roles are: {has}.")
+
+
+def must_have_exported(entry: int, room: Room) -> None:
+    """Refuse a package to everybody but whoever made it and an auditor.
+
+    It was judged when it was made, and its line in the register counts its copies: it is not judged a second time.
+    """
+    must_work_here(room)
+    line = next(room.ledger.entries(entry, entry + 1), None)
+    if line is None or not isinstance(line.fact, AccessUsed) or line.fact.how != "exported":
+        raise refused(f"Entry {entry} of the ledger is no line of the register for a package.")
+    if room.actor.role != AUDITOR and room.actor.name != line.actor.name:
+        raise refused(f"Package {entry} was made by {line.actor.name}: he fetches it, or an auditor.")
 
 
 def _roles(act: acts.Act, room: Room) -> tuple[str, ...] | None:

@@ -48,6 +48,16 @@ def find(named: Path | None = None, places: Sequence[Path] = PLACES) -> Font:
     )
 
 
+def if_any(named: Path | None = None) -> Font | None:
+    """The font, or none where the station has none: a package then has its papers as HTML."""
+    try:
+        return find(named)
+    except Misused:
+        if named is not None:
+            raise
+        return None
+
+
 def _looked_at(path: Path) -> Font:
     try:
         with path.open("rb") as stream:

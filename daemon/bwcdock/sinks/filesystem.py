@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 
 from blake3 import blake3
@@ -19,7 +20,7 @@ from bwcdock.core.facts import Digests
 from bwcdock.durable import PartFile
 from bwcdock.errors import Conflict, Misused, SpoolBroken, SpoolFull, Unreachable, Untrue
 from bwcdock.ports import Held
-from bwcdock.reading import BLOCK, Buffers, Reading, Whole, chunks, read_back
+from bwcdock.reading import BLOCK, Buffers, Reading, Whole, chunks, opened, read_back
 
 MARKER = ".bwcdock-central"
 """Names the volume. A NAS that is not mounted leaves an empty folder behind, and that one has no marker."""
@@ -188,6 +189,12 @@ class FilesystemSink:
             for chunk in chunks(reading, Buffers(count=1)):
                 self._pace(len(chunk))
                 yield chunk
+
+    def opened(self, key: str) -> FileIO:
+        """See :class:`bwcdock.ports.Opens`."""
+        parts = check_key(key)
+        with self._told("open", key), self._central() as root, self._folder(root, parts) as (folder, name):
+            return opened(_at(folder, name))
 
     def newest(self, prefix: str, suffix: str, most: int) -> list[str]:
         """See :class:`bwcdock.ports.Sink`. What is no good key (a foreign name, a dotted one) is passed over."""

@@ -51,6 +51,18 @@ class _Digesting:
         return self.size
 
 
+def _steps(pace: Callable[[int], None]) -> Callable[[int, int, object], None]:
+    """Hears from pycdlib how far it is, and tells the size of each step."""
+    before = 0
+
+    def step(done: int, _total: int, _opaque: object) -> None:
+        nonlocal before
+        pace(done - before)
+        before = done
+
+    return step
+
+
 def disc_for(size: int) -> str:
     """The smallest disc that holds so many bytes."""
     return next((name for name, most in DISCS if size <= most), "BD 多层")
@@ -63,7 +75,7 @@ def make(folder: Path, digests: Mapping[str, str], image: Path, label: str, pace
     """
     try:
         with closing(_mastered(folder, digests, label)) as disc, created(image) as stream:
-            disc.write_fp(stream)
+            disc.write_fp(stream, progress_cb=_steps(pace))
         _compare(image, digests, pace)
     except PyCdlibException as error:
         what = f"The image cannot be made: {error}."

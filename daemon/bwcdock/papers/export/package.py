@@ -33,13 +33,24 @@ LISTS = ("manifest-sha256.txt", "tagmanifest-sha256.txt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to make: whole ids of records, where to, an image beside it, and for how many discs it is meant."""
+    """What to make: whole ids of records, where to, an image beside it, and for how many discs it is meant.
+
+    Without ``to`` the image is all that is left of it.
+    """
 
     records: tuple[str, ...]
-    to: Path
+    to: Path | None = None
     iso: Path | None = None
     copies: int = 1
     fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Path:
+        """Where it is made."""
+        place = self.to or self.iso
+        if place is None:
+            raise ValueError("An order names a folder, an image, or both.")
+        return place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +59,7 @@ class Made:
     things somebody should know, in Chinese and in English. ``disc`` is what an image of it fits on.
     """
 
-    to: Path
+    to: Path | None
     iso: Path | None
     files: int
     size: int
@@ -82,10 +93,18 @@ class _Work:
         self.digests[name], self.sizes[name] = hashlib.sha256(data).hexdigest(), len(data)
 
 
-def check(source: Source, order: Order) -> None:
-    """Refuse at once, as :func:`export` would, what cannot be handed over or has no room where it shall go."""
-    with room.told(order.to):
-        room.check(order.to, order.iso, sum(record.item.size for record in _sealed(source, order)))
+def check(source: Source, order: Order) -> int:
+    """Refuse at once, as :func:`export` would, what cannot be handed over or has no room where it shall go.
+
+    Returns how many bytes ``pace`` will hear of, as far as that can be known: originals are read and read back, and
+    with an image written and read back once more.
+    """
+    records = _sealed(source, order)
+    _head(source, records)
+    size = sum(record.item.size for record in records)
+    with room.told(order.place):
+        room.check(order.place, order.iso, size)
+    return size * (4 if order.iso else 2)
 
 
 def export(
@@ -108,9 +127,9 @@ def export(
     records = _sealed(source, order)
     head = _head(source, records)
     source = replace(source, head=head)
-    with room.told(order.to), ExitStack() as stack:
-        room.check(order.to, order.iso, sum(record.item.size for record in records))
-        folder = stack.enter_context(growing(order.to))
+    with room.told(order.place), ExitStack() as stack:
+        room.check(order.place, order.iso, sum(record.item.size for record in records))
+        folder = stack.enter_context(growing(order.place))
         work = _Work(source, head, sinks, spool, order, permit, font, folder, tell, pace)
         _fill(work, records)
         iso = None
@@ -138,6 +157,8 @@ def _publish(folder: Path, order: Order, iso: Path | None) -> None:
     if iso and order.iso:
         with room.told(order.iso):
             durable.publish(iso, order.iso, mode=0o440)
+    if order.to is None:
+        return
     try:
         appear(folder, order.to)
     except OSError:

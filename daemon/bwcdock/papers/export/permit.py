@@ -1,7 +1,8 @@
-"""Who may take footage out of the station: a request that everybody in the regulation's chain has agreed to."""
+"""Who may see footage or take it away: by a request that everybody in the regulation's chain has agreed to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bwcdock.core.desk.access import VIEWING, Access
 from bwcdock.core.desk.people import Person
@@ -9,7 +10,7 @@ from bwcdock.core.facts import Actor
 from bwcdock.errors import NotAllowed
 from bwcdock.ledger import Reader
 
-HINT = "Have it approved as the regulation asks (`bwcdock desk request-access`); nothing was copied."
+HINT = "Have it approved as the regulation asks (`bwcdock desk request-access`); nothing was shown or copied."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +33,19 @@ class Permit:
             )
 
 
-def ask(ledger: Reader, records: Sequence[str], request: str, actor: Actor) -> Permit:
-    """The permit for handing over these records (whole ids) under this request, by whoever carries it out.
+def ask(
+    ledger: Reader, records: Sequence[str], request: str, actor: Actor, *, how: Literal["viewed", "exported"]
+) -> Permit:
+    """The permit for showing or handing over these records (whole ids) under this request, by whoever carries it out.
 
-    The only gate: every command that hands footage over asks here, and enters the line of the register before its first
-    byte. Raises ``NotAllowed`` where there is no such request, where not all of its chain has agreed, where it is for
-    looking only, or where it does not name each of the records.
+    The only gate: whatever shows footage or hands it over asks here, and enters the line of the register before its
+    first byte. Raises ``NotAllowed`` where there is no such request, where not all of its chain has agreed, where it is
+    for looking only and shall be exported, or where it does not name each of the records.
     """
     access = ledger.matter(Access, request)
-    why = _why_not(access, records)
+    why = _why_not(access, records, how)
     if access is None or why:
-        raise NotAllowed("export", why, HINT)
+        raise NotAllowed("view" if how == "viewed" else "export", why, HINT)
     return Permit(
         request=access.id,
         who=_name(ledger, actor.name),
@@ -53,13 +56,13 @@ def ask(ledger: Reader, records: Sequence[str], request: str, actor: Actor) -> P
     )
 
 
-def _why_not(access: Access | None, records: Sequence[str]) -> str:
+def _why_not(access: Access | None, records: Sequence[str], how: str) -> str:
     if access is None:
         return "No approved request for access (查阅复制申请) covers these recordings."
     if access.state != "granted":
         waits = f"; the next to decide is {access.next_role}" if access.next_role else ""
         return f"Request {access.id} is {access.state}, not granted{waits}."
-    if access.act in VIEWING:
+    if how != "viewed" and access.act in VIEWING:
         return f"Request {access.id} was granted for viewing (查阅): nothing may be copied by it."
     beyond = [record for record in records if record not in access.records]
     if beyond:
