@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 UNITS = Path(__file__).resolve().parents[1] / "systemd"
-NAMES = sorted(path.name for path in UNITS.iterdir() if path.is_file())
+NAMES = sorted(path.name for path in UNITS.iterdir() if path.is_file() and path.suffix != ".example")
 
 
 def text(name: str) -> str:

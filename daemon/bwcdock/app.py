@@ -87,7 +87,9 @@ def establish(settings: Settings, *, now: datetime) -> bool:
 
 def _establish(settings: Settings, now: datetime) -> None:
     paths = settings.paths
-    places = (paths.ledger, paths.ledger / RECEIPTS, paths.spool, paths.keys, paths.run)
+    durable.make_dirs(paths.ledger)
+    durable.make_dirs(paths.ledger / RECEIPTS, mode=0o750)  # whoever may enter the ledger reads them
+    places = (paths.spool, paths.keys, paths.run)
     for place in (*places, *(drop.path for drop in settings.drop), *(sink.path for sink in settings.sink)):
         durable.make_dirs(place)
     _write_once(paths.spool / SPOOL_MARK, f"{origin(settings)}\n", mode=0o444)

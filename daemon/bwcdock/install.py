@@ -14,9 +14,10 @@ from bwcdock.errors import Misused
 ETC = Path("/etc/bwcdock")
 STATE = Path("/var/lib/bwcdock")
 RUN = Path("/run/bwcdock")
-SERVICE = "bwcdock.service"
+WEB_STATE = Path("/var/lib/bwcdock-web")
+SERVICE, PAGES = "bwcdock.service", "bwcdock-web.service"
 ENABLED = (SERVICE, "bwcdock-reader.socket")
-"""What starts with the machine. The erase helper and the figures' timer are enabled by hand, by whoever wants them."""
+"""What starts with the machine. Erase helper, figures and pages are enabled by hand, by whoever may decide that."""
 
 _STATE_PATHS = {"ledger": "ledger", "spool": "spool", "keys": "keys"}
 _PLACEHOLDER = re.compile(r"@[A-Z_]+@")
@@ -83,6 +84,8 @@ def settings_text(name: str, unit: str, rules: str) -> str:
     for setting, place in _STATE_PATHS.items():
         text = _set(text, "paths", setting, f'"{STATE / place}"')
     text = _set(text, "paths", "run", f'"{RUN}"')
+    text = _set(text, "paths", "web", f'"{WEB_STATE}"')
+    text = _set(text, "papers", "exports", f'"{STATE / "exports"}"')
     text = _set(text, "drop", "path", f'"{STATE / "drop"}"')
     text = _set(text, "sink", "path", f'"{STATE / "central"}"')
     return _set(text, "dock", "udev", "true")
@@ -165,10 +168,10 @@ def commands(root: Path) -> tuple[tuple[str, ...], ...]:
 def farewells(root: Path) -> tuple[tuple[str, ...], ...]:
     """What the machine is told before the files go."""
     if root != Path("/"):
-        return (("systemctl", f"--root={root}", "disable", *ENABLED),)
+        return (("systemctl", f"--root={root}", "disable", *ENABLED, PAGES),)
     sockets = ("bwcdock-reader.socket", "bwcdock-erase.socket")
-    by_hand = ("bwcdock-erase.socket", "bwcdock-metrics.timer")
-    return ("systemctl", "disable", "--now", *ENABLED, *by_hand), ("systemctl", "stop", SERVICE, *sockets)
+    by_hand = (PAGES, "bwcdock-erase.socket", "bwcdock-metrics.timer")
+    return ("systemctl", "disable", "--now", *ENABLED, *by_hand), ("systemctl", "stop", PAGES, SERVICE, *sockets)
 
 
 def tell(command: Sequence[str]) -> None:

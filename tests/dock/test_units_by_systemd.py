@@ -21,6 +21,7 @@ SCORES = {
     "bwcdock-reader@.service": 1.0,
     "bwcdock-erase@.service": 2.0,
     "bwcdock-metrics.service": 1.0,
+    "bwcdock-web.service": 1.5,
 }
 """The most exposure of each, on systemd's scale of 0 to 10."""
 
@@ -81,6 +82,14 @@ def test_every_line_is_understood(rendered):
     assert verify(rendered) == ""
 
 
+def test_every_line_of_the_example_is_understood(rendered):
+    made = text("bwcdock-kiosk.service.example").replace("/usr/bin/cage", str(rendered.parent / "bin/bwcdock"))
+    (rendered / "bwcdock-kiosk.service").write_text(made)
+    done = run("systemd-analyze", "verify", "--man=no", str(rendered / "bwcdock-kiosk.service"),
+               env={**os.environ, "SYSTEMD_UNIT_PATH": f"{rendered}:"})  # fmt: skip
+    assert done.stderr + done.stdout == ""
+
+
 def test_a_line_that_is_not_understood_is_seen(rendered):
     unit = rendered / "bwcdock.service"
     unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
@@ -103,16 +112,18 @@ def test_the_user_is_made_once_and_has_no_shell(root):
     for _ in range(2):
         done = run("systemd-sysusers", f"--root={root}", "bwcdock.conf")
         assert not done.returncode, done.stderr
-    (user,) = (root / "etc" / "passwd").read_text().splitlines()
+    user, pages = sorted((root / "etc" / "passwd").read_text().splitlines(), key=lambda line: line.split(":"))
     assert re.fullmatch(r"bwcdock:x:(\d+):\1:[^:]+:/var/lib/bwcdock:/usr/sbin/nologin", user)
-    assert re.fullmatch(r"bwcdock:x:\d+:\n", (root / "etc" / "group").read_text())
+    assert re.fullmatch(r"bwcdock-web:x:(\d+):\1:[^:]+:/var/lib/bwcdock-web:/usr/sbin/nologin", pages)
+    groups = sorted((root / "etc" / "group").read_text().splitlines())
+    assert re.fullmatch(r"bwcdock-web:x:\d+:\nbwcdock:x:\d+:bwcdock-web", "\n".join(groups))
 
 
 def test_directories_are_made_with_their_modes(root):
     """As the user who runs this, for only root can give them away."""
     me = os.getuid()  # by number: names are looked up in this root, where nobody lives
     (root / "usr" / "lib" / "tmpfiles.d" / "bwcdock.conf").write_text(
-        re.sub(r" (?:root|bwcdock) +(?:root|bwcdock) ", f" {me} - ", text("tmpfiles.d/bwcdock.conf"))
+        re.sub(r" (?:root|bwcdock) +(?:root|bwcdock(?:-web)?) ", f" {me} - ", text("tmpfiles.d/bwcdock.conf"))
     )
     (root / "etc" / "bwcdock").mkdir()
     (root / "etc" / "bwcdock" / "bwcdock.toml").write_text("")
@@ -126,9 +137,10 @@ def test_directories_are_made_with_their_modes(root):
     }
     assert modes == {
         "etc/bwcdock": "755", "etc/bwcdock/bwcdock.toml": "640", "run/bwcdock": "750", "var/lib/bwcdock": "750",
-        "var/lib/bwcdock/central": "750", "var/lib/bwcdock/keys": "700", "var/lib/bwcdock/ledger": "750",
-        "var/lib/bwcdock/spool": "700",
+        "var/lib/bwcdock/central": "700", "var/lib/bwcdock/exports": "700", "var/lib/bwcdock/keys": "700",
+        "var/lib/bwcdock/ledger": "750", "var/lib/bwcdock/spool": "700",
     }  # fmt: skip
+    assert (root / "run/bwcdock/web").stat().st_mode & 0o7777 == 0o2710
 
 
 # --- what the filters let by ------------------------------------------------------------------------------------------

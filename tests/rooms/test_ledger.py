@@ -69,11 +69,11 @@ def test_a_new_ledger_is_founded_and_signed(ledger, home):
     assert sound(home)
 
 
-def test_the_files_are_the_daemons_alone(ledger, home):
+def test_the_files_are_written_by_the_daemon_and_read_by_its_group(ledger, home):
     ledger.append([Beat(clock="x")], after(1))
     files = list(home.glob("*.db*"))
     assert len(files) == 6
-    assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
+    assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o640}
 
 
 def test_every_commit_is_synced_to_the_disk(ledger):

@@ -5,16 +5,20 @@ What only systemd itself can say of them (scores, syntax) is in tests/dock, whic
 
 import importlib.util
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from bwcdock import install, settings
+from bwcdock.desk import line
 from bwcdock_drivers import reading, sandbox
 from unit_files import NAMES, UNITS, one, seconds, size, text, told
 
 DAEMON, FOUND = "bwcdock.service", "bwcdock-found.service"
 READER, ERASE = "bwcdock-reader@.service", "bwcdock-erase@.service"
 METRICS = "bwcdock-metrics.service"
-SERVICES = (DAEMON, FOUND, READER, ERASE, METRICS)
+WEB, KIOSK = "bwcdock-web.service", "bwcdock-kiosk.service.example"
+SERVICES = (DAEMON, FOUND, READER, ERASE, METRICS, WEB)
 OTHERS = ("bwcdock-reader.socket", "bwcdock-erase.socket", "bwcdock-metrics.timer")
 CONFS = ("sysusers.d/bwcdock.conf", "tmpfiles.d/bwcdock.conf")
 
@@ -72,7 +76,8 @@ def test_times_fit_into_each_other():
 
 def test_it_never_gives_up():
     assert told(DAEMON)["[Service] Restart"] == ["always"]
-    for name in (DAEMON, FOUND, "bwcdock-reader.socket", "bwcdock-erase.socket"):
+    assert told(WEB)["[Service] Restart"] == ["always"]
+    for name in (DAEMON, FOUND, WEB, "bwcdock-reader.socket", "bwcdock-erase.socket"):
         assert one(name, "[Unit] StartLimitIntervalSec") == "0"
     for name in ("bwcdock-reader.socket", "bwcdock-erase.socket"):
         assert one(name, "[Socket] TriggerLimitIntervalSec") == "0"
@@ -112,6 +117,12 @@ POWERS = {
         "DevicePolicy": ["closed"], "DeviceAllow": ["block-sd rw"],
         "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["AF_UNIX"], "IPAddressDeny": ["any"],
     },
+    WEB: {
+        "User": ["bwcdock-web"], "SupplementaryGroups": ["bwcdock"],
+        "CapabilityBoundingSet": [""], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
+        "RestrictAddressFamilies": ["AF_INET AF_INET6 AF_UNIX"],
+        "IPAddressDeny": ["any"], "IPAddressAllow": ["localhost"],
+    },
 }  # fmt: skip
 WAYS = {
     "User", "DynamicUser", "SupplementaryGroups", "CapabilityBoundingSet", "AmbientCapabilities", "DevicePolicy",
@@ -138,13 +149,45 @@ def test_figures_are_written_where_a_stranger_may_read_and_by_nobody_who_was_not
 
 def test_users_and_directories_are_those_of_the_units():
     users = [line.split()[1] for line in text(CONFS[0]).splitlines() if line.startswith("u ")]
-    assert users == [one(DAEMON, "[Service] User")] == [one(FOUND, "[Service] User")]
+    assert users == [one(DAEMON, "[Service] User"), one(WEB, "[Service] User")]
+    assert users[0] == one(FOUND, "[Service] User")
     made = {line.split()[1]: line.split()[2:5] for line in text(CONFS[1]).splitlines() if line.startswith("d ")}
     for name in (DAEMON, FOUND):
         for directory, place in (("StateDirectory", "/var/lib/"), ("RuntimeDirectory", "/run/")):
             mode = one(name, f"[Service] {directory}Mode")
             assert made[place + one(name, f"[Service] {directory}")] == [mode, "bwcdock", "bwcdock"]
-    assert made["/var/lib/bwcdock/keys"][0] == "0700"
+    for name in ("keys", "spool", "central", "exports"):
+        assert made[f"/var/lib/bwcdock/{name}"][0] == "0700", "the pages are in the station's group"
+
+
+def test_the_pages_reach_the_daemon_and_the_ledger_and_nothing_of_footage_or_keys():
+    made = {line.split()[1]: line.split()[2:5] for line in text(CONFS[1]).splitlines() if line.startswith("d ")}
+    assert made[f"/run/bwcdock/{line.WEB}"] == ["2710", "bwcdock", one(WEB, "[Service] Group")]
+    assert "m bwcdock-web bwcdock" in text(CONFS[0]).splitlines()
+    hidden = " ".join(told(WEB)["[Service] InaccessiblePaths"]).split()
+    named = settings_of_an_installed_station()
+    for place in (named.paths.keys, named.paths.spool, named.papers.exports, named.sink[0].path, named.drop[0].path):
+        assert f"-{place}" in hidden
+    assert not any(str(named.paths.ledger).startswith(each.removeprefix("-")) for each in hidden)
+    assert str(named.paths.web) == f"/var/lib/{one(WEB, '[Service] StateDirectory')}"
+    assert one(WEB, "[Service] StateDirectoryMode") == "0700"
+    # A password is checked in 64 MiB, and several may be at once.
+    assert size(WEB, "[Service] MemoryMax") >= 512 << 20
+
+
+def settings_of_an_installed_station() -> settings.Settings:
+    written = tomllib.loads(install.settings_text("dock-07", "unit", "S4-fuzhou"))
+    return settings.Settings.model_validate(written, context={"base": install.ETC})
+
+
+def test_the_screen_is_an_example_that_names_the_wall_where_the_pages_listen():
+    example = text(KIOSK)
+    assert f"http://{settings.Web().listen}/wall" in example
+    assert "bwcdock-kiosk.service.example" in (UNITS.parent / "docs" / "systemd.md").read_text(encoding="utf-8")
+    paths = [file.path for file in install.files(Path("/opt"), name="dock-07", unit="unit", rules="S4-fuzhou")]
+    assert Path("/etc/systemd/system/bwcdock-web.service") in paths
+    assert not any("kiosk" in path.name for path in paths)
+    assert "bwcdock-web.service" not in install.ENABLED, "whoever opens the pages decides that"
 
 
 def test_every_unit_is_explained():

@@ -1,15 +1,18 @@
 """What the tests of the pages share: a station with people and footage, its pages, and callers of every sort."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 from bwcdock import app
+from bwcdock.cli.serve import stores
 from bwcdock.core.facts import Actor
 from bwcdock.desk import Done, do
 from bwcdock.desk.acts import Act
-from bwcdock.desk.line import Line
+from bwcdock.desk.answers import Answers
+from bwcdock.desk.listening import Line
 from bwcdock.lanes import Lane
 from bwcdock.web.application import build
 from bwcdock.web.callers import COOKIE
@@ -105,10 +108,14 @@ async def attended(world: World) -> AsyncIterator[None]:
     lane = Lane("desk")
     with world.bed.bench() as bench:
 
+        async def asking(question: Callable[..., Any], *args: Any) -> Any:
+            return await lane.submit(question, *args)
+
         async def doing(act: Act, actor: Actor) -> Done:
             return await lane.submit(do, bench, act, actor)
 
-        line = Line(world.bed.settings.paths.run, doing)
+        answers = Answers(bench, asking, doing, lambda: stores(bench))
+        line = Line(world.bed.settings.paths.run, answers)
         await line.start()
         try:
             yield

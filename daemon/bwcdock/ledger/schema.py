@@ -176,7 +176,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """The one writing connection of this file, made if missing: WAL, every commit synced, no checkpoint but our own."""
     # Threads take turns with it; whoever shares it among them sees to that.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    path.chmod(0o600)  # before the first page is written: the -wal and -shm files take their mode from it
+    # Before the first page is written: the -wal and -shm files take their mode from it. The group reads (the pages run
+    # in it); who is in the group at all is said by the directory.
+    path.chmod(0o640)
     with _closed_if_it_fails(db):
         # The row must be fetched: an error while switching is otherwise swallowed, and another journal is in use.
         mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]

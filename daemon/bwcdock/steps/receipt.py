@@ -24,7 +24,7 @@ def write(bench: Bench, session_id: str) -> tuple[Fact, ...]:
         data = path.read_bytes()
     else:
         data = sign(bench.book.ask(lambda ledger: _receipt(bench, ledger, session_id)), bench.signer)
-        durable.write_small(path, data)
+        durable.write_small(path, data, mode=0o640)
     told = open_signed(data, Receipt, bench.signer.verifier)
     for sink in bench.sinks.values():
         sink.note(f"{RECEIPTS}/{session_id}.json", data)
