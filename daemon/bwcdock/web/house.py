@@ -1,7 +1,7 @@
 """What every page works with, put together once by :mod:`bwcdock.app`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,8 @@ from bwcdock.web.hands import Hands
 class House:
     """Settings, law and clock of the station; its ledger, for asking; and who may sign in.
 
+    ``ends`` are called at the end, by whatever room has something open.
+
     The pages have no key, no footage and no way to write: what people do goes over the desk's line to the daemon.
     """
 
@@ -29,6 +31,7 @@ class House:
     hands: Hands
     accounts: Accounts
     papers: Callable[[Reader, datetime], Source]
+    ends: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -36,7 +39,9 @@ class House:
         return ZoneInfo(self.settings.station.zone)
 
     def close(self) -> None:
-        """Let go of ledger and accounts."""
+        """Let go of ledger and accounts, and of what the rooms have open."""
+        for end in list(self.ends):
+            end()
         self.asker.close()
         self.hands.close()
         self.accounts.close()

@@ -4,6 +4,6 @@ from collections.abc import Callable
 
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
-from bwcdock.web.routes import acts, desk, door
+from bwcdock.web.routes import acts, desk, door, footage
 
-ROOMS: tuple[Callable[[House], Pages], ...] = (door.routes, desk.routes, acts.routes)
+ROOMS: tuple[Callable[[House], Pages], ...] = (door.routes, desk.routes, acts.routes, footage.routes)
