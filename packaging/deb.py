@@ -139,6 +139,9 @@ def _papers(tree: Path, version: str) -> None:
     changelog = doc / "changelog"
     changelog.write_text(f"{told} -- bwcdock maintainers <maintainers@bwcdock.example.org>  {date}\n")
     _run("gzip", "-9n", changelog)
+    for page in ("metrics.md", "alarms.md"):  # what an alarm's runbook link means
+        shutil.copy(ROOT / "docs" / page, doc)
+        (doc / page).chmod(0o644)
     overrides = tree / "usr/share/lintian/overrides/bwcdock"
     overrides.parent.mkdir(parents=True)
     overrides.write_text(OVERRIDES)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from bwcdock import app, meters, metrics
 from bwcdock.core.facts import Drift
@@ -26,8 +27,8 @@ class Station:
     that was never brought; one is issued and did not come back; the last was carried through and was in time.
     """
 
-    def __init__(self, directory: Path, now: datetime) -> None:
-        world = self.world = World(directory, "S4-fuzhou", clock=VirtualClock(now - timedelta(days=5)))
+    def __init__(self, directory: Path, now: datetime, **more: Any) -> None:
+        world = self.world = World(directory, "S4-fuzhou", clock=VirtualClock(now - timedelta(days=5)), **more)
         self.bed = world.bed
         self.settings = world.bed.settings
         self.now = now
