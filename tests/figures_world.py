@@ -10,6 +10,7 @@ from typing import Any
 
 from bwcdock import app, meters, metrics
 from bwcdock.core.facts import Drift
+from bwcdock.core.live import RoomView
 from bwcdock.lock import StationLock
 from bwcdock.testing.clock import VirtualClock
 from desk_world import World
@@ -65,10 +66,11 @@ class Station:
         return self
 
     @contextmanager
-    def at_work(self, told: meters.Meters | None = None) -> Iterator[None]:
+    def at_work(self, told: meters.Meters | None = None, spool: RoomView | None = None) -> Iterator[None]:
         """The station is held open by this process, which has just published these counts."""
         told = told or meters.Meters()
-        (self.settings.paths.run / meters.NAME).write_bytes(told.exposition(os.getpid(), self.now, "synchronised"))
+        text = told.exposition(os.getpid(), self.now, "synchronised", spool)
+        (self.settings.paths.run / meters.NAME).write_bytes(text)
         with StationLock(self.settings.paths.run):
             yield
 

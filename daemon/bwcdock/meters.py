@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from bwcdock.core.live import RoomView
 from bwcdock.errors import BwcdockError
 
 NAME = "meters.prom"
@@ -48,12 +49,17 @@ _LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a process at work published: its pid, when, what the kernel says of the clock, and the counts as text."""
+    """What a process at work published: its pid, when, what the kernel says of the clock, and the counts as text.
+
+    ``spool`` is its word on the spool, which whoever serves figures may not be able to look at; ``None`` where it has
+    none.
+    """
 
     pid: int
     at: datetime
     clock: str
     text: bytes
+    spool: RoomView | None = None
 
 
 class Meters:
@@ -181,10 +187,11 @@ class Meters:
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
-    def exposition(self, pid: int, at: datetime, clock: str) -> bytes:
+    def exposition(self, pid: int, at: datetime, clock: str, spool: RoomView | None = None) -> bytes:
         """All counts as text, with a first line that says who published them when; :func:`read` is its counterpart."""
         self._vouched.set(not clock.startswith("unvouched"))
-        head = json.dumps({"pid": pid, "at": at.isoformat(), "clock": clock})
+        room = [spool.free, spool.total, spool.reserve] if spool else None
+        head = json.dumps({"pid": pid, "at": at.isoformat(), "clock": clock, "spool": room})
         return f"{HEAD}{head}\n".encode() + generate_latest(self._shown)
 
     def families(self) -> list[Metric]:
@@ -210,10 +217,18 @@ def read(directory: Path) -> Published | None:
         first, _, text = (directory / NAME).read_bytes().partition(b"\n")
         told = json.loads(first.removeprefix(HEAD.encode()))
         return Published(
-            pid=int(told["pid"]), at=datetime.fromisoformat(told["at"]), clock=str(told["clock"]), text=text
+            pid=int(told["pid"]),
+            at=datetime.fromisoformat(told["at"]),
+            clock=str(told["clock"]),
+            text=text,
+            spool=_room(*told["spool"]) if told["spool"] else None,
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _room(free: object, total: object, reserve: object) -> RoomView:
+    return RoomView(free=int(str(free)), total=int(str(total)), reserve=int(str(reserve)))
 
 
 def _slot(slot: int | None) -> str:

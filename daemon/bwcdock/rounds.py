@@ -12,6 +12,7 @@ import structlog
 
 from bwcdock import durable, meters
 from bwcdock.core.facts import Fact, Finding, Found, Scrubbed, Settled, Severity
+from bwcdock.core.live import RoomView
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import HANGS, Crew, Lane, LoopLag, own_lane
 from bwcdock.reading import Buffers
@@ -178,4 +179,8 @@ class Rounds:
             await asyncio.sleep(meters.PUBLISH_EVERY_S)
 
     def _counted(self) -> bytes:
-        return self._bench.meters.exposition(os.getpid(), self._bench.clock.now(), self._bench.station_clock())
+        bench, spool = self._bench, None
+        with suppress(BwcdockError):  # its volume went away, of which the loop itself tells
+            room = bench.spool.room()
+            spool = RoomView(free=room.free, total=room.total, reserve=room.reserve)
+        return bench.meters.exposition(os.getpid(), bench.clock.now(), bench.station_clock(), spool)

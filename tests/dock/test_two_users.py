@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bwcdock import app, config, overview
+from bwcdock import app, config, meters, metrics, overview
 from bwcdock.cli.serve import stores
 from bwcdock.core.facts import Actor, Beat
+from bwcdock.core.live import RoomView
 from bwcdock.desk import answers, do, line, listening
 from bwcdock.desk.acts import EnterPerson
 from bwcdock.errors import BwcdockError, Misused
@@ -205,6 +206,21 @@ def test_the_pages_speak_at_their_own_door_alone(home, daemon):
     assert answer(child(lambda: line.hello(home / "run").pid, STATION)) == daemon[0]
     mode, group = (home / "run/web" / line.NAME).stat().st_mode & 0o777, (home / "run/web" / line.NAME).stat().st_gid
     assert (oct(mode), group) == ("0o660", PAGES)
+
+
+def test_the_pages_tell_the_figures_with_the_daemons_word_on_the_spool_they_may_not_see(home, daemon):
+    def told() -> str:
+        here = settings(home)
+        with open_read_only(home / "ledger") as ledger:
+            return metrics.exposition(here, ledger, app.law_of(here), NOW).decode()
+
+    assert "\nbwcdock_up 0.0\n" in as_pages(told)
+    assert "\nbwcdock_spool_free_bytes " not in as_pages(told)
+    text = meters.Meters().exposition(daemon[0], NOW, "synchronised", RoomView(free=900, total=1000, reserve=100))
+    answer(child(lambda: (home / "run" / meters.NAME).write_bytes(text), STATION))
+    assert "\nbwcdock_up 1.0\n" in as_pages(told)
+    assert "\nbwcdock_spool_free_bytes 900.0\n" in as_pages(told)
+    assert "\nbwcdock_loop_turns_total 0.0\n" in as_pages(told)
 
 
 def _other_door(run: Path) -> None:

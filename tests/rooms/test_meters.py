@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from bwcdock import meters
+from bwcdock.core.live import RoomView
 from bwcdock.errors import Conflict, Unreachable
 from bwcdock.meters import FLAP_S, MOST_FAILED, MOST_RECORDERS, Meters
 from prometheus_client.parser import text_string_to_metric_families
@@ -105,17 +106,29 @@ def test_the_word_of_the_kernel_on_the_clock_is_told(clock: str, vouched: int) -
 def test_what_is_published_is_read_with_who_published_it(tmp_path: Path) -> None:
     told = Meters()
     told.turned()
-    text = told.exposition(7, NOW, CLOCK)
+    text = told.exposition(7, NOW, CLOCK, RoomView(free=5, total=9, reserve=1))
     (tmp_path / meters.NAME).write_bytes(text)
     published = meters.read(tmp_path)
     assert published is not None
     assert (published.pid, published.at, published.clock) == (7, NOW, CLOCK)
+    assert published.spool == RoomView(free=5, total=9, reserve=1)
     assert published.text == text.partition(b"\n")[2]
     assert b"bwcdock_loop_turns_total 1.0\n" in published.text
     assert b"_created" not in text
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * 100, b"# bwcdock 7\n", b'# bwcdock {"pid": 7}\nx 1\n', b"x 1\n", None])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"\0" * 100,
+        b"# bwcdock 7\n",
+        b'# bwcdock {"pid": 7}\nx 1\n',
+        b'# bwcdock {"pid": 7, "at": "2026-03-02T01:00:00+00:00", "clock": "", "spool": [1, 2]}\n',
+        b"x 1\n",
+        None,
+    ],
+)
 def test_what_cannot_be_understood_was_not_published(tmp_path: Path, damage: bytes | None) -> None:
     if damage is not None:
         (tmp_path / meters.NAME).write_bytes(damage)

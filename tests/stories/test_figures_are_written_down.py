@@ -33,7 +33,7 @@ def computed(directory: Path) -> list[Metric]:
     """Every family that is computed from the ledger."""
     bed = StationBed(directory)
     with open_read_only(bed.settings.paths.ledger) as ledger:
-        return list(families(bed.settings, ledger, app.law_of(bed.settings), NOW, metrics.Memory(), is_up=False))
+        return list(families(bed.settings, ledger, app.law_of(bed.settings), NOW, metrics.Memory(), None))
 
 
 def row(family: Metric) -> str:

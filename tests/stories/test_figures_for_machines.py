@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from bwcdock import app, meters, metrics
+from bwcdock.core.live import RoomView
 from bwcdock.core.view import judge
 from bwcdock.desk import asking
 from bwcdock.ledger import open_read_only
@@ -96,6 +97,17 @@ async def test_the_spool_lasts_as_long_as_what_came_in_lets_it(station: Station)
     later = station.figures(NOW + INFLOW_OVER)
     assert later["bwcdock_inflow_week_bytes"] == 0
     assert "bwcdock_spool_left_seconds" not in later
+
+
+async def test_the_spool_is_told_as_the_daemon_sees_it_while_it_is_at_work(station: Station) -> None:
+    with station.at_work(spool=RoomView(free=900, total=1000, reserve=100)):
+        told = station.figures()
+        assert (told["bwcdock_spool_free_bytes"], told["bwcdock_spool_size_bytes"]) == (900, 1000)
+        assert told["bwcdock_spool_left_seconds"] == pytest.approx(800 / (4 * SIZE / timedelta(days=5).total_seconds()))
+        assert checks(station) == WELL
+    with station.at_work(spool=RoomView(free=100, total=1000, reserve=100)):
+        assert checks(station) == {**WELL, "spool": False}
+    assert station.figures()["bwcdock_spool_size_bytes"] > 1000
 
 
 async def test_the_ledger_is_told_with_how_far_it_is_proven(station: Station) -> None:

@@ -128,7 +128,7 @@ async def passes(bed: StationBed, clock: VirtualClock, span: timedelta) -> None:
 async def test_the_old_go_and_the_new_stay(card: Card, clock: VirtualClock) -> None:
     bed = card.bed
     card.record("DCIM/old.mp4", OLD)
-    async with bed.at_work():
+    async with bed.at_work() as station:
         card.plug()
         await bed.until_settled(card.recorder)
         await passes(bed, clock, timedelta(days=2))
@@ -147,6 +147,8 @@ async def test_the_old_go_and_the_new_stay(card: Card, clock: VirtualClock) -> N
         card.plug()
         await bed.until(lambda: len(bed.sessions()) == 3 and bed.sessions()[0].was_drained)
         await passes(bed, clock, timedelta(days=1))
+        counted = station.bench.meters.exposition(1, clock.now(), "").decode()
+        assert f'bwcdock_step_size_bytes_sum{{step="erase"}} {float(len(OLD))}\n' in counted
     assert len(bed.records()) == 2
     assert bed.record("DCIM/old.mp4").erased_at is not None
     assert bed.central(bed.record("DCIM/old.mp4").held[0].key).read_bytes() == OLD

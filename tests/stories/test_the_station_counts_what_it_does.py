@@ -48,6 +48,8 @@ async def test_every_step_of_a_recording_is_counted(tmp_path: Path, monkeypatch)
     assert told["bwcdock_pushed_bytes_total{sink=central}"] == SIZE
     assert told["bwcdock_dockings_total{slot=3}"] == 1
     assert told["bwcdock_clock_vouched"] == 1
+    room = meters.read(bed.settings.paths.run).spool
+    assert room.total > room.free > room.reserve > 0
     assert told["bwcdock_loop_turns_total"] > 1
     assert 0 < told[witnessed] <= len(bed.entries())
     assert not [name for name in told if name.startswith(("bwcdock_sink_errors_total", "bwcdock_step_failures_total"))]

@@ -56,23 +56,28 @@ def exposition(
 ) -> bytes:
     """All figures of the station at ``now``. ``memory`` is kept by whoever asks again, and makes asking cheap."""
     published = at_work(settings, now)
-    found = families(settings, ledger, law, now, memory or Memory(), is_up=published is not None)
+    found = families(settings, ledger, law, now, memory or Memory(), published)
     return generate_latest(_Given(found)) + (published.text if published else b"")
 
 
 def families(
-    settings: Settings, ledger: Reader, law: asking.Law, now: datetime, memory: Memory, *, is_up: bool
+    settings: Settings,
+    ledger: Reader,
+    law: asking.Law,
+    now: datetime,
+    memory: Memory,
+    published: meters.Published | None,
 ) -> Iterator[Metric]:
-    """Every family but those that the process at work counts."""
+    """Every family but those that the process at work counts; ``published`` is its word, ``None`` where none is."""
     register = _register(ledger, memory)
     units = {device.id: device.unit or settings.station.unit for device in register.devices}
     yield from station.builds(settings)
-    yield station.up(is_up=is_up)
+    yield station.up(is_up=published is not None)
     yield from recordings.states(ledger, now)
     yield from recordings.deadlines(settings, ledger, law, now, units)
     yield from recordings.undocked(ledger, law, now, register, units)
     yield from station.recorders(ledger)
-    yield from station.spool(settings, ledger, now, _inflow(ledger, now, memory))
+    yield from station.spool(ledger, now, station.room(settings, published), _inflow(ledger, now, memory))
     yield from recordings.queues(settings, ledger, now)
     yield from station.findings(settings, ledger)
     yield from station.proofs(settings, ledger)

@@ -1,6 +1,5 @@
 """Whether a station is well, in a few lines for whoever has no Prometheus: a load balancer, a script, a person."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from datetime import datetime
 from bwcdock import meters, overview
 from bwcdock.errors import BwcdockError
 from bwcdock.ledger import open_read_only
+from bwcdock.metrics import station
 from bwcdock.metrics.exposition import at_work
 from bwcdock.metrics.station import DOWN
 from bwcdock.settings import Settings
@@ -51,7 +51,10 @@ def health(settings: Settings, now: datetime) -> Health:
     except BwcdockError as error:
         checks.append(Check(name="ledger", well=False, what=error.what, remedy=error.hint))
     published = at_work(settings, now)
-    return _of(now, [*checks, _daemon(settings, published), _clock(published), _spool(settings, codes), *_sinks(codes)])
+    return _of(
+        now,
+        [*checks, _daemon(settings, published), _clock(published), _spool(settings, published, codes), *_sinks(codes)],
+    )
 
 
 def _of(now: datetime, checks: list[Check]) -> Health:
@@ -77,17 +80,16 @@ def _clock(published: meters.Published | None) -> Check:
     return Check(name="clock", well=well, what=published.clock, remedy="" if well else remedy)
 
 
-def _spool(settings: Settings, codes: frozenset[str]) -> Check:
+def _spool(settings: Settings, published: meters.Published | None, codes: frozenset[str]) -> Check:
     remedy = "Let central storage catch up, or give the spool a larger disk."
     told = [code for code in SPOOL if code in codes]
     if told:
         return Check(name="spool", well=False, what=f"The station told {', '.join(told)}.", remedy=remedy)
-    try:
-        room = os.statvfs(settings.paths.spool)
-    except OSError as error:
-        what = f"{settings.paths.spool} cannot be looked at: {error.strerror}."
-        return Check(name="spool", well=False, what=what, remedy="Mount the spool's volume.")
-    left = room.f_bavail * room.f_frsize - int(room.f_blocks * room.f_frsize * settings.spool.reserve_ratio)
+    room = station.room(settings, published)
+    if room is None:
+        what = "Nobody at work tells of it, and it cannot be looked at from here."
+        return Check(name="spool", well=False, what=what, remedy="Start `bwcdock run`; mount the spool's volume.")
+    left = room.free - room.reserve
     what = f"It has room for {max(0, left) / 1e9:.1f} GB."
     return Check(name="spool", well=left > 0, what=what, remedy="" if left > 0 else remedy)
 

@@ -5,17 +5,16 @@ import platform
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
 
-from bwcdock import __version__
+from bwcdock import __version__, meters
 from bwcdock.core.facts import SPOOL, Beat, Fact, LookedAgain, Scrubbed
+from bwcdock.core.live import RoomView
 from bwcdock.ledger import LastSeen, Reader
 from bwcdock.ledger.codec import from_ms
 from bwcdock.ledger.schema import HEADS_FILE, LEDGER_FILE
-from bwcdock.meters import NO_SLOT
 from bwcdock.settings import Settings
 
 INFLOW_OVER = timedelta(days=7)
@@ -68,7 +67,7 @@ def recorders(ledger: Reader) -> Iterator[Metric]:
         family = GaugeMetricFamily(f"bwcdock_recorder_{name}", told, labels=["recorder", "slot"])
         for last in seen:
             if (value := figure(last)) is not None:
-                family.add_metric([last.recorder, NO_SLOT if last.slot is None else str(last.slot)], value)
+                family.add_metric([last.recorder, meters.NO_SLOT if last.slot is None else str(last.slot)], value)
         yield family
 
 
@@ -109,22 +108,33 @@ _OF_RECORDERS = (
 # --- room -------------------------------------------------------------------------------------------------------------
 
 
-def spool(settings: Settings, ledger: Reader, now: datetime, inflow: int) -> Iterator[Metric]:
+def room(settings: Settings, published: meters.Published | None) -> RoomView | None:
+    """Room in the spool: the daemon's word where it is at work, else what is seen here; ``None`` where neither is.
+
+    The pages may not look into the spool. Where it is hidden from them another volume lies in its place, whose room
+    would be told instead.
+    """
+    if published is not None and published.spool is not None:
+        return published.spool
+    if not os.access(settings.paths.spool, os.R_OK | os.X_OK):
+        return None
+    told = os.statvfs(settings.paths.spool)
+    total = told.f_blocks * told.f_frsize
+    return RoomView(free=told.f_bavail * told.f_frsize, total=total, reserve=int(total * settings.spool.reserve_ratio))
+
+
+def spool(ledger: Reader, now: datetime, there: RoomView | None, inflow: int) -> Iterator[Metric]:
     """Room in the spool, and how long it lasts if nothing leaves it any more; ``inflow`` is what came in a week."""
-    free = total = None
-    with suppress(OSError):  # its volume is not there: then its room is not known, and is not nothing
-        room = os.statvfs(settings.paths.spool)
-        free, total = room.f_bavail * room.f_frsize, room.f_blocks * room.f_frsize
-    reserve = None if total is None else int(total * settings.spool.reserve_ratio)
+    free, total, reserve = (there.free, there.total, there.reserve) if there else (None, None, None)
     yield _one("bwcdock_spool_free_bytes", "Bytes free on the spool's volume.", free)
     yield _one("bwcdock_spool_size_bytes", "Size of the spool's volume.", total)
     yield _one("bwcdock_spool_reserve_bytes", "Bytes of it that are never filled.", reserve)
     yield _one("bwcdock_inflow_week_bytes", "Bytes that dockings listed in the last seven days.", inflow)
     left = None
-    if free is not None and reserve is not None and inflow:
+    if there is not None and inflow:
         # A young station has not had a week; an hour's worth of dockings says nothing of a week, a day's does a little.
         age = min(INFLOW_OVER, max(now - next(ledger.entries(0, 1)).at, timedelta(days=1)))
-        left = max(0, free - reserve) / (inflow / age.total_seconds())
+        left = max(0, there.free - there.reserve) / (inflow / age.total_seconds())
     told = "How long the spool lasts at the last week's inflow, if central storage takes nothing more."
     yield _one("bwcdock_spool_left_seconds", told, left)
 
