@@ -127,7 +127,7 @@ def daemon(home: Path) -> Iterator[tuple[int, int]]:
     started = child(lambda: work(home), STATION)
     try:
         for _ in range(3000):
-            if (home / "run/web" / line.NAME).is_socket():
+            if not refused(lambda: line.hello(home / "run").pid)[0].startswith("Misused"):
                 break
             time.sleep(0.01)
         yield started

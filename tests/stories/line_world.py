@@ -10,6 +10,7 @@ from bwcdock.clock import WallClock
 from bwcdock.core.facts import Actor
 from bwcdock.core.record import Record
 from bwcdock.desk import line
+from bwcdock.errors import Misused
 from bwcdock.ledger import open_read_only
 from bwcdock.testing.station import found
 from cli_world import QUICK, folder, until, well
@@ -82,5 +83,11 @@ def used(directory: Path, request: str) -> list[tuple[str, str, str, str]]:
 
 def answers(run: Path) -> None:
     """Wait until a station answers there."""
-    until((run / line.NAME).is_socket)
-    line.hello(run)
+
+    def does() -> bool:
+        try:
+            return bool(line.hello(run).pid)
+        except Misused:
+            return False
+
+    until(does)

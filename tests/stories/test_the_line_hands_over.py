@@ -208,6 +208,13 @@ def test_who_goes_away_in_the_middle_fetches_it_later(busy):
     line.fetch(busy.home / "run", numbers[0], ADMIN).file.close()
 
 
+def test_the_command_counts_the_image_too(busy, tmp_path):
+    who = ("--request", busy.everything, "--as", "001", "--role", "administrator")
+    ids = [record.id for record in records(busy.home)]
+    told = well("-C", busy.home, "export", *ids, *who, "--to", tmp_path / "out", "--iso", tmp_path / "out.iso")
+    assert "out: 100 %" in told
+
+
 # --- what is left behind ----------------------------------------------------------------------------------------------
 
 
