@@ -75,7 +75,7 @@ def test_a_promise_is_made_only_where_the_lamp_makes_it(lamp, quarantined, ready
 def test_nothing_is_promised_while_no_daemon_answers():
     shown_ = wall(places([1, 2], [(None, "drop", "drop:1:")]), None, {}, NOON)
     assert {card.shows for card in shown_} == {Shows.UNKNOWN}
-    assert len(shown_) == 3
+    assert [card.place.key for card in shown_] == ["s1", "s2"]
 
 
 def test_a_slot_without_anything_is_empty():
@@ -119,6 +119,12 @@ def test_what_is_docked_at_no_known_place_comes_last():
     ]  # fmt: skip
     assert [card.place.name for card in cards[3:]] == ["1.2", "more"]
     assert len({card.place.key for card in cards}) == len(cards)
+
+
+def test_an_empty_folder_is_shown_only_where_there_are_no_slots():
+    inbox = (None, "inbox", "drop:1:")
+    assert [card.place.key for card in wall(places([3], [inbox]), live(), {}, NOON)] == ["s3"]
+    assert [card.place.key for card in wall(places([], [inbox]), live(), {}, NOON)] == ["d1"]
 
 
 def test_a_departure_is_shown_for_a_minute_and_the_newest_of_several():

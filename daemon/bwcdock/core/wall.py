@@ -134,8 +134,10 @@ def wall(
     """The cards in order: every known place, then whatever is docked elsewhere. ``live`` is ``None`` where no daemon
     answers: then nothing is promised.
     """
+    # An empty folder beside slots is nothing that people could put something in.
+    needed = {place.key for place in known if place.slot is not None} or {place.key for place in known}
     if live is None:
-        return tuple(Card(place=place, shows=Shows.UNKNOWN) for place in known)
+        return tuple(Card(place=place, shows=Shows.UNKNOWN) for place in known if place.key in needed)
     moving = {told.session: told for told in live.moving}
     left = sorted(live.sessions, key=lambda session: session.arrived_at)
     gone = [session for session in live.gone if session.departed_at and now - session.departed_at < GONE_FOR]
@@ -146,7 +148,8 @@ def wall(
             left.remove(here)
         else:
             here = max((s for s in gone if _is_at(place, s)), key=lambda s: s.departed_at or now, default=None)
-        cards.append(_card(place, here, moving, custody))
+        if here is not None or place.key in needed:
+            cards.append(_card(place, here, moving, custody))
     return (*cards, *(_card(_elsewhere(session), session, moving, custody) for session in left))
 
 

@@ -4,6 +4,12 @@ from collections.abc import Callable
 
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
-from bwcdock.web.routes import acts, desk, door, footage
+from bwcdock.web.routes import acts, desk, door, footage, wall
 
-ROOMS: tuple[Callable[[House], Pages], ...] = (door.routes, desk.routes, acts.routes, footage.routes)
+ROOMS: tuple[Callable[[House], Pages], ...] = (
+    door.routes,
+    wall.routes,
+    desk.routes,
+    acts.routes,
+    footage.routes,
+)
