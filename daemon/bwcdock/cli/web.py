@@ -3,12 +3,12 @@
 import argparse
 import asyncio
 import os
+import pwd
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from ipaddress import ip_address
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -101,8 +101,7 @@ async def _live(tell: systemd.Notifier, every_s: float) -> None:
 def code(asked: argparse.Namespace) -> int:
     """`bwcdock web code`: the fact first, then the code; dying in between leaves a line without effect."""
     settings = settings_of(asked)
-    owner = _become(settings)
-    if os.geteuid() not in {0, owner}:
+    if os.geteuid() not in {0, _owner(settings).st_uid}:
         what = "Only the station's own user, or root, makes codes here."
         raise Misused("web code", what, "Say it with sudo; a system administrator makes them on the page /sign-ins.")
     with open_read_only(settings.paths.ledger) as ledger:
@@ -113,6 +112,7 @@ def code(asked: argparse.Namespace) -> int:
     said = line.act_of("set-sign-in", {"person": person.id, "what": "code"})
     # In his own name: the pages let nobody make a code for himself, so that this one came from here can be told.
     perform(settings, said, Actor(name=person.id, role=person.roles[0] if person.roles else ""))
+    _become(settings)
     accounts = Accounts(settings.paths.web, settings.web)
     try:
         made = accounts.codes.make(person.id, WallClock().now())
@@ -143,15 +143,21 @@ def _address(web: Web, path: str) -> str:
     return f"https://{name}:{port}{path}"
 
 
-def _become(settings: Settings) -> int:
-    """Root becomes the user whose the station is, so that no file of it is root's; the id of that user."""
-    owner = _nearest(settings.paths.web).stat()
+def _become(settings: Settings) -> None:
+    """Root becomes the user whose the pages' directory is, so that no file in it is root's."""
+    owner = _owner(settings)
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.setgroups([])
+        try:
+            os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+        except KeyError:  # a number without a name
+            os.setgroups([])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
-    return owner.st_uid
 
 
-def _nearest(path: Path) -> Path:
-    return path if path.exists() else _nearest(path.parent)
+def _owner(settings: Settings) -> os.stat_result:
+    """Whose the pages' directory is, or will be."""
+    path = settings.paths.web
+    while not path.exists():
+        path = path.parent
+    return path.stat()

@@ -3,6 +3,7 @@
 import socket
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
@@ -16,10 +17,11 @@ from bwcdock import __version__
 from bwcdock.errors import BwcdockError, LedgerBroken, Misbehaved, Misused, NotAllowed, Unreachable
 from bwcdock.web.house import House
 from bwcdock.web.pages import PLACE, Denied, leave_for
-from bwcdock.web.policy import Place
+from bwcdock.web.policy import NOBODY, Caller, Place, needs_second
 from bwcdock.web.render import page
 from bwcdock.web.routes import ROOMS
 from bwcdock.web.safety import Safety
+from bwcdock.web.signing import second
 from bwcdock.web.tls.names import LOCAL_NAMES
 
 STATUS: dict[type[BwcdockError], int] = {
@@ -67,9 +69,16 @@ async def _refused(request: Request, error: Any) -> Response:
     if isinstance(error, Denied):
         if error.status_code == 421 and request.method == "GET":
             return RedirectResponse(_with_tls(request), 307)
+        caller = getattr(request.state, "caller", NOBODY)
         if error.status_code == 401 and request.url.scheme == "https" and request.method == "GET":
-            return RedirectResponse(f"/login?next={request.url.path}", 303)
+            return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+        if caller.kind == "person" and request.method == "GET" and _is_half(caller, request):
+            return RedirectResponse(second(request.url.path), 303)
     return page(request, "refused.html", status=error.status_code, code=error.status_code, what=error.detail, hint="")
+
+
+def _is_half(caller: Caller, request: Request) -> bool:
+    return caller.half or (not caller.second and needs_second(caller.role, request.app.state.house.law.pack))
 
 
 def _with_tls(request: Request) -> str:

@@ -80,6 +80,7 @@ async def said(request: Request) -> FormData:
 TheHouse = Annotated[House, Depends(house_of)]
 Who = Annotated[Caller, Depends(who)]
 Said = Annotated[FormData, Depends(said)]
+Sent = Annotated[FormData, Depends(sent)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

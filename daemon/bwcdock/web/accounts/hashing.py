@@ -10,6 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from bwcdock.errors import Misused, Unreachable
 from bwcdock.lanes import Lane
+from bwcdock.web.words import N_
 
 MEMORY_KIB: Final = 46 << 10
 PASSES: Final = 2
@@ -35,6 +36,12 @@ OBVIOUS: Final = (
     "letmein", "welcome", "changeme", "woaini", "zhifajiluyi", "jiluyi", "bwcdock", "chengguan", "mima",
 )  # fmt: skip
 """Words that are tried first; a password that is nothing but one of them, digits and repetition is refused."""
+
+LENGTH: Final = N_("A password has 12 to 128 characters.")
+OBVIOUS_PASSWORD: Final = N_("This password is among the first that anybody would try.")
+PIN_LENGTH: Final = N_("A PIN has 6 to 12 digits.")
+OBVIOUS_PIN: Final = N_("This PIN is among the first that anybody would try.")
+"""What is said to people is a whole sentence, so that it can be said in their language."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -97,20 +104,17 @@ class Hashing:
 def must_be_good(password: str, *names: str) -> None:
     """Refuse a password that is short, is the person himself, or is what everybody tries first."""
     if not SHORTEST <= len(password) <= LONGEST:
-        what = f"A password has {SHORTEST} to {LONGEST} characters."
-        raise Misused("set a password", what, "15 or more are better: three or four words do well.")
+        raise Misused("set a password", LENGTH, "15 or more are better: three or four words do well.")
     bare = re.sub(r"[\W\d_]+", "", password).lower()
     is_obvious = len(set(password)) < 5 or not bare or any(bare == word * (len(bare) // len(word)) for word in OBVIOUS)
     if is_obvious or any(name.lower() in password.lower() for name in names if len(name) > 1):
-        what = "This password is among the first that anybody would try."
-        raise Misused("set a password", what, "Take several words that have nothing to do with you.")
+        raise Misused("set a password", OBVIOUS_PASSWORD, "Take several words that have nothing to do with you.")
 
 
 def must_be_good_pin(pin: str, *names: str) -> None:
     """Refuse a PIN that is short, is one's own number, or is counted on the fingers."""
     if not (pin.isascii() and pin.isdecimal() and PIN_SHORTEST <= len(pin) <= PIN_LONGEST):
-        what = f"A PIN has {PIN_SHORTEST} to {PIN_LONGEST} digits."
-        raise Misused("set a PIN", what, "Choose digits alone.")
+        raise Misused("set a PIN", PIN_LENGTH, "Choose digits alone.")
     steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
     if len(set(pin)) < 3 or steps <= {1} or steps <= {9} or pin in names:
-        raise Misused("set a PIN", "This PIN is among the first that anybody would try.", "Choose another one.")
+        raise Misused("set a PIN", OBVIOUS_PIN, "Choose another one.")

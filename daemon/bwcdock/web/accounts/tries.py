@@ -14,6 +14,7 @@ from typing import Final, Literal
 from bwcdock.errors import NotAllowed
 from bwcdock.settings import Web
 from bwcdock.web.accounts.store import Store, in_ms, ms
+from bwcdock.web.words import N_
 
 What = Literal["password", "code", "second", "pin"]
 
@@ -28,6 +29,9 @@ SLOW_TIMES: Final = 20
 
 SLOW_S: Final = 2.0
 """… so long before each attempt."""
+
+
+TOO_MANY: Final = N_("There were too many failed attempts. Wait some minutes, or ask the system administrator.")
 
 
 class Tries:
@@ -54,7 +58,7 @@ class Tries:
             if own >= most or near >= most * ADDRESS_TIMES or everywhere >= most * EVERYWHERE_TIMES:
                 minutes = max(1, round(self._within / 60_000))
                 hint = f"Try again after {minutes} minutes."
-                raise NotAllowed("sign in", "There were too many failed attempts.", hint)
+                raise NotAllowed("sign in", TOO_MANY, hint)
             self._store.rows("INSERT INTO try VALUES (?, ?, ?, ?)", what, who, where, at)
 
     def worked(self, what: What, person: str, address: str) -> None:

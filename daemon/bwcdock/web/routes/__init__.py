@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
-from bwcdock.web.routes import acts, desk, door, footage, wall
+from bwcdock.web.routes import acts, desk, door, footage, joining, me, sign_in, sign_ins, wall
 
 ROOMS: tuple[Callable[[House], Pages], ...] = (
     door.routes,
     wall.routes,
+    sign_in.routes,
+    joining.routes,
+    me.routes,
+    sign_ins.routes,
     desk.routes,
     acts.routes,
     footage.routes,
