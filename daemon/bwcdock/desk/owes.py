@@ -118,7 +118,7 @@ def _recording(
     assert stands is not None
     return Line(
         recorder=record.recorder,
-        officers=tuple(sorted(register.officers(record))),
+        officers=register.shown(record),
         obligation=record.obligation,
         verdict=stands,
         is_docked=record.recorder in docked,

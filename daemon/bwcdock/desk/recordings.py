@@ -89,7 +89,7 @@ def about(ledger: Reader, law: Law, register: Register, now: datetime, record: R
     return About(
         record=record,
         view=record_view(record, findings, now, law.at_risk_ratio),
-        officers=tuple(sorted(officers)),
+        officers=register.shown(record),
         entries=tuple(reversed(history[-ENTRIES:])),
         judgements=tuple(_judgement(entry, record, law, now) for entry in history if isinstance(entry.fact, Obliged)),
         labels=tuple(_labelled(entry) for entry in reversed(history) if isinstance(entry.fact, Tagged)),
@@ -113,7 +113,7 @@ def proof_of(ledger: Reader, seq: int) -> Proof:
     else:
         size, root = head.checkpoint.size, head.checkpoint.root.hex()
         path = ledger.inclusion(seq, size)
-        holds = verify_inclusion(leaf, seq, size, path, head.checkpoint.root)
+        holds = verify_inclusion(leaf_hash(leaf), seq, size, path, head.checkpoint.root)
     return Proof(
         seq=seq,
         leaf_hash=leaf_hash(leaf).hex(),

@@ -16,7 +16,8 @@ LEFT: Final = 64
 RIGHT: Final = 20
 TOP: Final = 16
 BOTTOM: Final = 32
-"""In the units of the picture; it is as wide on the page as there is room."""
+LETTER: Final = 14
+"""In the units of the picture; it is as wide on the page as there is room. A line of words is ``LETTER`` high."""
 
 STEPS_Y: Final = 5
 STEPS_X: Final = 8
@@ -87,7 +88,7 @@ def draw(chart: Chart, zone: ZoneInfo) -> Markup:
     scale = _scale(chart, known)
     runs = list(_runs(chart))
     inside = Markup("").join(
-        (*_grid(scale, chart, zone), *_bands(scale, runs), *_limits(scale, chart), *_lines(scale, runs, chart, zone))
+        (*_grid(scale, zone), *_bands(scale, runs), *_limits(scale, chart), *_lines(scale, runs, chart, zone))
     )
     return Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-title {}-words"'
@@ -158,13 +159,12 @@ def _runs(chart: Chart) -> Iterator[list[Point]]:
         yield run
 
 
-def _grid(scale: _Scale, chart: Chart, zone: ZoneInfo) -> Iterator[Markup]:
+def _grid(scale: _Scale, zone: ZoneInfo) -> Iterator[Markup]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     for value in ticks(scale.low, scale.high):
         y = scale.y(value)
         yield Markup('<line class="chart-grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(LEFT, right, y, y)
         yield Markup('<text class="chart-y" x="{}" y="{:.1f}">{}</text>').format(LEFT - 8, y + 4, number(value))
-    yield Markup('<text class="chart-unit" x="{}" y="{}">{}</text>').format(LEFT - 8, TOP - 4, chart.unit)
     marks = moments(scale.begin, scale.end, zone)
     for before, at in pairwise((None, *marks)):
         assert at is not None
@@ -195,6 +195,7 @@ def _bands(scale: _Scale, runs: Iterable[list[Point]]) -> Iterator[Markup]:
 
 def _limits(scale: _Scale, chart: Chart) -> Iterator[Markup]:
     right = WIDTH - RIGHT
+    taken: list[float] = []
     for limit in chart.limits:
         if not scale.low <= limit.value <= scale.high:
             continue
@@ -202,7 +203,11 @@ def _limits(scale: _Scale, chart: Chart) -> Iterator[Markup]:
         yield Markup('<line class="chart-limit chart-{}" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(
             limit.level, LEFT, right, y, y
         )
-        yield Markup('<text class="chart-limit-label" x="{}" y="{:.1f}">{}</text>').format(right, y - 4, limit.label)
+        if all(abs(y - other) >= LETTER for other in taken):  # else two words would stand in one place
+            taken.append(y)
+            yield Markup('<text class="chart-limit-label" x="{}" y="{:.1f}">{}</text>').format(
+                LEFT + 6, y - 4, limit.label
+            )
 
 
 def _lines(scale: _Scale, runs: Iterable[list[Point]], chart: Chart, zone: ZoneInfo) -> Iterator[Markup]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bwcdock.desk.asking import Law
+from bwcdock.desk.register import Kept
 from bwcdock.ledger import Reader
 from bwcdock.papers.source import Source
 from bwcdock.ports import Clock
@@ -19,7 +20,8 @@ from bwcdock.web.hands import Hands
 class House:
     """Settings, law and clock of the station; its ledger, for asking; and who may sign in.
 
-    ``ends`` are called at the end, by whatever room has something open.
+    ``register`` is whose everything is, kept between two questions. ``ends`` are called at the end, by rooms that have
+    something open.
 
     The pages have no key, no footage and no way to write: what people do goes over the desk's line to the daemon.
     """
@@ -31,6 +33,7 @@ class House:
     hands: Hands
     accounts: Accounts
     papers: Callable[[Reader, datetime], Source]
+    register: Kept = field(default_factory=Kept)
     ends: list[Callable[[], object]] = field(default_factory=list)
 
     @property

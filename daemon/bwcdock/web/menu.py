@@ -9,7 +9,24 @@ from bwcdock.web.words import N_
 MENU: Final = (
     (
         N_("Today"),
-        (("/desk", N_("To do"), Place.HOME),),
+        (
+            ("/desk", N_("To do"), Place.HOME),
+            ("/desk/owes", N_("Who owes what"), Place.OWES),
+            ("/desk/waiting", N_("Waiting"), Place.WAITING),
+            ("/desk/issue", N_("Issue and return"), Place.RECORDERS),
+        ),
+    ),
+    (
+        N_("Footage"),
+        (("/desk/records", N_("Find recordings"), Place.RECORDS),),
+    ),
+    (
+        N_("Unit"),
+        (
+            ("/desk/recorders", N_("Recorders"), Place.RECORDERS),
+            ("/desk/people", N_("People"), Place.PEOPLE),
+            ("/desk/equipment", N_("Equipment"), Place.EQUIPMENT),
+        ),
     ),
 )
 """Headings, and under each the address, the name (a msgid) and the place of its pages."""

@@ -17,6 +17,7 @@ from bwcdock.web.deeds import offered
 from bwcdock.web.menu import menu
 from bwcdock.web.pages import house_of
 from bwcdock.web.policy import NOBODY, Place, may
+from bwcdock.web.wording import word
 from bwcdock.web.words import Language, chosen, translations
 
 LANGUAGE_COOKIE = "language"
@@ -39,10 +40,12 @@ def environment(language: Language, zone: str) -> Environment:
     made.filters.update(
         moment=lambda at: f"{at.astimezone(local):%Y-%m-%d %H:%M:%S}" if at else "",
         minute=lambda at: f"{at.astimezone(local):%m-%d %H:%M}" if at else "",
+        day=lambda at: f"{at.astimezone(local):%Y-%m-%d}" if at else "",
         iso=lambda at: at.isoformat() if at else "",
         size=size,
         span=lambda s: span(s, language),
         show=show,
+        file=lambda path: path.rpartition("/")[2] or path,
     )
     return made
 
@@ -84,6 +87,7 @@ def rendered(request: Request, template: str, **more: Any) -> str:
         "now": house.clock.now(),
         "station": house.settings.station,
         "version": __version__,
+        "word": lambda kind, value: word(kind, value, translations(language).gettext),
     }
     made = environment(language, house.settings.station.zone)
     return made.get_template(template).render({**common, **more})

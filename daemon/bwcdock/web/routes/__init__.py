@@ -4,7 +4,21 @@ from collections.abc import Callable
 
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
-from bwcdock.web.routes import acts, desk, door, footage, joining, me, sign_in, sign_ins, wall
+from bwcdock.web.routes import (
+    acts,
+    desk,
+    door,
+    footage,
+    joining,
+    me,
+    owes,
+    people,
+    recorders,
+    records,
+    sign_in,
+    sign_ins,
+    wall,
+)
 
 ROOMS: tuple[Callable[[House], Pages], ...] = (
     door.routes,
@@ -15,5 +29,9 @@ ROOMS: tuple[Callable[[House], Pages], ...] = (
     sign_ins.routes,
     desk.routes,
     acts.routes,
+    owes.routes,
+    recorders.routes,
+    records.routes,
+    people.routes,
     footage.routes,
 )
