@@ -8,6 +8,7 @@ from bwcdock.web.routes import (
     acts,
     desk,
     door,
+    figures,
     footage,
     joining,
     me,
@@ -22,6 +23,7 @@ from bwcdock.web.routes import (
 
 ROOMS: tuple[Callable[[House], Pages], ...] = (
     door.routes,
+    figures.routes,
     wall.routes,
     sign_in.routes,
     joining.routes,
