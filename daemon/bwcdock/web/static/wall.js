@@ -3,7 +3,6 @@
 const SILENCE_MS = 3000; // the station says something every second; after three it is not heard
 const STUCK_MS = 9000; // a stream that is open and silent so long is begun anew
 const AGAIN_MS = 1500;
-const IDLE_MS = 60000; // whoever walks away leaves nothing open behind him
 
 const at = (id) => document.getElementById(id);
 const wall = at("wall"), strip = at("strip"), clock = at("clock"), said = at("said"), desk = at("desk"), body = at("desk-body");
@@ -89,12 +88,13 @@ setInterval(() => {
 }, 500);
 
 // --- a slot is opened -----------------------------------------------------------------------------------------------
+// Whoever walks away leaves nothing open behind him: it closes when it was not touched for a while.
 
 let idle = 0, opened = null, asked = 0;
 
 function touched() {
   clearTimeout(idle);
-  if (desk.open) idle = setTimeout(() => desk.close(), IDLE_MS);
+  if (desk.open) idle = setTimeout(() => desk.close(), Number(desk.dataset.idle) * 1000);
 }
 
 async function load(url, how) {
@@ -108,7 +108,8 @@ async function load(url, how) {
     const made = document.createElement("template");
     made.innerHTML = text;
     body.replaceChildren(made.content);
-    body.querySelector("[autofocus], .who input, .business input:not([type=hidden]), [data-close]")?.focus();
+    const first = [".who input", ".business input:not([type=hidden])", "[data-close]"].map((each) => body.querySelector(each));
+    first.find((each) => each)?.focus();
   } catch {
     if (mine === asked) show("banner-link", true);
   } finally {
