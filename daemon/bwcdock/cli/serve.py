@@ -54,8 +54,7 @@ async def _until_told(bench: Bench, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    asking = _asking(station)
-    answers = Answers(bench, asking, _doing(bench, station, asking), lambda: stores(bench))
+    answers = Answers(bench, _asking(station), _doing(bench, station), lambda: stores(bench))
     line = Line(settings.paths.run, answers)
     watch.start()
     try:
@@ -83,8 +82,9 @@ def _asking(station: Station) -> Callable[..., Awaitable[Any]]:
     return asking
 
 
-def _doing(bench: Bench, station: Station, asking: Callable[..., Awaitable[Any]]) -> Doing:
+def _doing(bench: Bench, station: Station) -> Doing:
     """Acts of people; what they change the station then knows."""
+    asking = _asking(station)
 
     async def doing(act: Act, actor: Actor) -> desk.Done:
         done: desk.Done = await asking(desk.do, bench, act, actor)
