@@ -1,11 +1,13 @@
 """The application: every room's routes, each with its place, behind what holds for all of them."""
 
 import socket
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -16,8 +18,9 @@ from starlette.types import ASGIApp
 from bwcdock import __version__
 from bwcdock.errors import BwcdockError, LedgerBroken, Misbehaved, Misused, NotAllowed, Unreachable
 from bwcdock.web.house import House
-from bwcdock.web.pages import PLACE, Denied, leave_for
+from bwcdock.web.pages import PLACE, Denied, Pages, leave_for
 from bwcdock.web.policy import NOBODY, Caller, Place, needs_second
+from bwcdock.web.problems import is_call, problem
 from bwcdock.web.render import page
 from bwcdock.web.routes import ROOMS
 from bwcdock.web.safety import Safety
@@ -34,11 +37,11 @@ STATUS: dict[type[BwcdockError], int] = {
 """What an error is to a browser; every other is 500."""
 
 
-def build(house: House) -> ASGIApp:
+def build(house: House, rooms: Iterable[Callable[[House], Pages]] = ROOMS) -> ASGIApp:
     """The application for this house. Refuses to be built with a route that nobody gave a place."""
     app = FastAPI(title="bwcdock", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.house = house
-    for room in ROOMS:
+    for room in rooms:
         for route in room(house).routes:
             # A page is no part of the API and gives a response of its own making, unless it says otherwise.
             told = {"include_in_schema": False, "response_model": None, **route.more}
@@ -49,6 +52,7 @@ def build(house: House) -> ASGIApp:
         place_of(made)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(BwcdockError, _failed)
+    app.add_exception_handler(RequestValidationError, _unlike)
     names = frozenset({*LOCAL_NAMES, socket.gethostname().lower(), *map(str.lower, house.settings.web.names)})
     return Safety(app, names=names, web=house.settings.web, monotonic=house.clock.monotonic)
 
@@ -66,6 +70,8 @@ def place_of(route: BaseRoute) -> Place:
 
 
 async def _refused(request: Request, error: Any) -> Response:
+    if is_call(request):
+        return problem(error.status_code, "" if isinstance(error, Denied) else str(error.detail), headers=error.headers)
     if isinstance(error, Denied):
         if error.status_code == 421 and request.method == "GET":
             return RedirectResponse(_with_tls(request), 307)
@@ -74,7 +80,9 @@ async def _refused(request: Request, error: Any) -> Response:
             return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
         if caller.kind == "person" and request.method == "GET" and _is_half(caller, request):
             return RedirectResponse(second(request.url.path), 303)
-    return page(request, "refused.html", status=error.status_code, code=error.status_code, what=error.detail, hint="")
+    told = page(request, "refused.html", status=error.status_code, code=error.status_code, what=error.detail, hint="")
+    told.headers.update(error.headers or {})
+    return told
 
 
 def _is_half(caller: Caller, request: Request) -> bool:
@@ -86,7 +94,18 @@ def _with_tls(request: Request) -> str:
     return str(request.url.replace(scheme="https", port=int(port)))
 
 
+async def _unlike(request: Request, error: Any) -> Response:
+    """What was sent is not what the call takes. What it was is not sent back."""
+    assert isinstance(error, RequestValidationError)
+    told = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()[:5])
+    if is_call(request):
+        return problem(422, told, "See /api/v1/openapi.json; nothing was changed.")
+    return page(request, "refused.html", status=422, code=422, what="", hint="")
+
+
 async def _failed(request: Request, error: Any) -> Response:
     assert isinstance(error, BwcdockError)
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    if is_call(request):
+        return problem(status, error.what, error.hint)
     return page(request, "refused.html", status=status, code=status, what=error.what, hint=error.hint)

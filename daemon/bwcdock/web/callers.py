@@ -7,19 +7,17 @@ from bwcdock.web.accounts.hashing import Where
 from bwcdock.web.house import House
 from bwcdock.web.nearby import is_nearby
 from bwcdock.web.policy import NOBODY, Caller
+from bwcdock.web.problems import API
 
 COOKIE = "__Host-bwcdock"
 """Sent over TLS to this host alone (RFC 6265bis, 4.1.3.2)."""
-
-API = "/api/"
-"""Here nobody is who his browser says he is: only a token counts."""
 
 
 async def caller_of(request: HTTPConnection, house: House) -> Caller:
     """Whoever signed in and still works here in that role; else a screen of the station, or nobody.
 
     Asked at every request: who left, or lost a role, is out at once, he and his programs. Whoever brings a token is
-    whom the token is for, or nobody: his cookie is not looked at.
+    whom the token is for, or nobody: his cookie is not looked at. On the API nothing but a token counts.
     """
     if request.url.scheme == "https":
         if "authorization" in request.headers:

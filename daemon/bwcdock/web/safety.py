@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bwcdock.settings import Web
 from bwcdock.web.limits import Buckets
+from bwcdock.web.problems import API, problem
 
 log = structlog.get_logger()
 
@@ -52,8 +53,6 @@ LEFT_OVER: Final = 4
 
 DOORS: Final = ("/login", "/join", "/first")
 """Where people sign in; posting there is counted more strictly."""
-
-API: Final = "/api/"
 
 
 class Safety:
@@ -105,7 +104,7 @@ class Safety:
         declared = headers.get("content-length", "0")
         if not (declared.isascii() and declared.isdecimal()) or len(declared) > 15 or int(declared) > self._body:
             return PlainTextResponse("Too much was sent; see [web] body.", 413)
-        if scope["method"] not in SAFE and not _is_from_us(scope, headers):
+        if scope["method"] not in SAFE and not scope["path"].startswith(API) and not _is_from_us(scope, headers):
             return PlainTextResponse("Sent from a page of another site.", 403)
         return None
 
@@ -120,9 +119,15 @@ class Safety:
         return wait_s
 
     async def _refuse(self, answer: PlainTextResponse, scope: Scope, receive: Receive, send: Send) -> None:
+        told: Response = answer
+        if scope["path"].startswith(API):
+            retry = answer.headers.get("retry-after")
+            told = problem(
+                answer.status_code, bytes(answer.body).decode(), headers={"retry-after": retry} if retry else {}
+            )
         # What may still come over this connection is not read as another request.
-        answer.headers["connection"] = "close"
-        await answer(scope, receive, send)
+        told.headers["connection"] = "close"
+        await told(scope, receive, send)
 
     def _is_ours(self, host: str) -> bool:
         name = _name_of(host)

@@ -6,6 +6,8 @@ from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
 from bwcdock.web.routes import (
     acts,
+    api,
+    api_acts,
     desk,
     door,
     figures,
@@ -36,4 +38,6 @@ ROOMS: tuple[Callable[[House], Pages], ...] = (
     records.routes,
     people.routes,
     footage.routes,
+    api.routes,
+    api_acts.routes,
 )

@@ -1,0 +1,41 @@
+"""What a call of the API is told where it did not work: problem details (RFC 9457), whatever went wrong."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+MEDIA: Final = "application/problem+json"
+API: Final = "/api/"
+
+
+class Problem(BaseModel):
+    """Why a call did not work. ``detail`` is one sentence, ``hint`` the remedy."""
+
+    type: str = "about:blank"
+    title: str = Field(description="the name of the status")
+    status: int
+    detail: str = ""
+    hint: str = ""
+
+
+ANSWERS: Final = {
+    code: {"model": Problem, "description": HTTPStatus(code).phrase, "content": {MEDIA: {}}}
+    for code in (400, 401, 403, 404, 413, 422, 429, 500, 503)
+}
+"""For the description of each call."""
+
+
+def is_call(request: Request) -> bool:
+    """Whether a program asks, and not a person."""
+    return request.url.path.startswith(API)
+
+
+def problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    """The answer."""
+    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, hint=hint)
+    more = {**(headers or {}), **({"www-authenticate": "Bearer"} if status == 401 else {})}
+    return JSONResponse(told.model_dump(), status, more, media_type=MEDIA)
