@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from bwcdock.core.desk.attribution import Own
 from bwcdock.core.desk.holds import Hold
 from bwcdock.core.facts import Actor, Beat, Entry, Fact, Founded, Obligation, Obliged
 from bwcdock.core.statements import HoldLifted, HoldPlaced, Label, Tagged
@@ -53,7 +54,7 @@ def test_footage_bound_to_no_case_is_what_nobody_bound_or_set_aside(ledger: Ledg
     assert [record.id for record in ledger.loose()] == ["f", "e", "c"]
     assert [record.id for record in ledger.loose(limit=1)] == ["f"]
     assert [record.id for record in ledger.loose(after="f")] == ["e", "c"]
-    assert [record.id for record in ledger.loose(recorders=["R2"])] == ["e"]
+    assert [record.id for record in ledger.loose(own=held("R2"))] == ["e"]
     assert ledger.how_many_loose() == 3
     assert [record.id for record in ledger.of_case("1")] == ["a"]
 
@@ -61,9 +62,33 @@ def test_footage_bound_to_no_case_is_what_nobody_bound_or_set_aside(ledger: Ledg
 def test_footage_is_somebodys_own_by_its_recorder_or_by_the_recorders_word(ledger: Ledger) -> None:
     of_nobody, named = listed("a", recorder="R1"), listed("b", recorder="R1")
     told(ledger, 1, of_nobody, replace(named, item=replace(named.item, officer="000002")), listed("c", recorder="R2"))
-    assert [record.id for record in ledger.loose(recorders=["R2"], officers=["000002"])] == ["c", "b"]
-    assert [record.id for record in ledger.loose(officers=["000002"])] == ["b"]
-    assert [record.id for record in ledger.loose(recorders=["R2"], officers=["000002"], after="c")] == ["b"]
+    both = held("R2", number="000002")
+    assert [record.id for record in ledger.loose(own=both)] == ["c", "b"]
+    assert [record.id for record in ledger.loose(own=held(number="000002"))] == ["b"]
+    assert [record.id for record in ledger.loose(own=both, after="c")] == ["b"]
+    assert [record.id for record in ledger.loose(own=both, limit=1)] == ["c"]
+    assert [record.id for record in ledger.recorded(own=both, limit=9)] == ["c", "b"]
+
+
+def test_recordings_are_found_by_what_a_hold_names(ledger: Ledger) -> None:
+    known, later, unknown = listed("a"), listed("b", recorder="R2"), listed("c")
+    later = replace(later, corrected=replace(later.corrected, start=after(7200)))
+    unknown = replace(unknown, corrected=replace(unknown.corrected, start=None))
+    told(ledger, 1, known, later, unknown)
+    told(ledger, 2, labelled("a", place="五一中路"))
+
+    def found(**named: object) -> set[str]:
+        return {record.id for record in ledger.recorded(limit=9, **named)}  # type: ignore[arg-type]
+
+    assert found() == {"a", "b", "c"}
+    assert found(recorder="R2") == {"b"}
+    assert found(place="五一") == {"a"}
+    assert found(since=after(3600)) == {"b", "c"}
+    assert found(until=after(3600)) == {"a", "c"}
+
+
+def held(recorder: str = "", *, number: str = "") -> Own:
+    return Own(numbers=(number,) if number else (), spans=((recorder, T0, None),) if recorder else ())
 
 
 def test_what_has_come_to_its_end_is_given_longest_ago_first(ledger: Ledger) -> None:
@@ -109,10 +134,11 @@ def test_entries_are_found_by_what_they_are_about_and_who_is_behind_them(ledger:
     [
         ("shelf_loose", lambda ledger: ledger.loose(limit=5, after="a")),
         ("shelf_loose", lambda ledger: ledger.how_many_loose()),
-        ("shelf_officer", lambda ledger: ledger.loose(limit=5, officers=["1"], recorders=["R1"])),
+        ("record_officer", lambda ledger: ledger.loose(limit=5, own=held("R1", number="1"))),
+        ("record_when", lambda ledger: ledger.loose(limit=5, own=held("R1", number="1"))),
         ("shelf_kept", lambda ledger: ledger.ended(T0, limit=5, after="a")),
         ("shelf_kept", lambda ledger: ledger.how_many_ended(T0)),
-        ("shelf_case", lambda ledger: ledger.of_case("1")),
+        ("record_case", lambda ledger: ledger.of_case("1")),
         ("leaf_ev", lambda ledger: ledger.entries_back(limit=5, person="001")),
         ("leaf_record", lambda ledger: ledger.entries_back(limit=5, person="001", record="a")),
     ],
@@ -124,7 +150,8 @@ def test_each_is_read_by_its_index(tmp_path: Path, ledger: Ledger, index: str, a
 
         class Planned(Reader):
             def _rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-                plans.extend(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+                given = values[0] if values and isinstance(values[0], dict) else values
+                plans.extend(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", given))
                 return super()._rows(sql, *values)
 
         with Planned(*schema.open_both(tmp_path / "ledger", schema.connect_read_only)) as reader:

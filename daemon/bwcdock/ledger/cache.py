@@ -36,7 +36,7 @@ _PUT_RECORD = _put(
     " recorded_ms officer case_id parties place event tags words doc",
 )
 _PUT_SESSION = _put("session", "id", "state recorder port arrived_ms departed_ms doc")
-_PUT_SHELF = _put("shelf", "id", "recorder officer case_id loose_ms keep_ms")
+_PUT_SHELF = _put("shelf", "id", "loose_ms keep_ms")
 _PUT_FINDING = _put("finding", "subject_kind subject code", "severity seq at_ms doc")
 _PUT_MATTER = _put("matter", "kind id", "state device doc")
 
@@ -125,10 +125,10 @@ def _sought(r: Record) -> tuple[object, ...]:
 
 
 def _shelf_row(r: Record) -> tuple[object, ...]:
-    """Where people look for a recording: whose it may be, its case, since when it has none, until when it is kept."""
+    """In which lists a recording stands: since when it belongs to no case, until when it is kept."""
     loose_ms = to_ms(r.listed_at) if is_loose(r.label) else None
     keep_ms = _ms(r.obligation.keep_until) if r.obligation else None
-    return (r.id, r.recorder, r.item.officer, r.label.case, loose_ms, keep_ms)
+    return (r.id, loose_ms, keep_ms)
 
 
 def _session_row(s: Session) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from bwcdock.durable import write_small
 from bwcdock.errors import LedgerBroken, Misused
 from bwcdock.ledger import schema
+from bwcdock.ledger.codec import from_ms
 from bwcdock.ledger.tree import HASH_SIZE
 
 ED25519 = b"\x01"
@@ -53,6 +55,11 @@ class Head:
 
     t: int
     checkpoint: Checkpoint
+
+    @property
+    def at(self) -> datetime:
+        """Its time."""
+        return from_ms(self.t)
 
 
 class Signer:
@@ -187,6 +194,11 @@ class Heads:
     def after(self, size: int) -> Iterator[Checkpoint]:
         """Every head over more than ``size`` leaves, oldest first, each checked again."""
         for row in self._db.execute("SELECT size, root, note FROM head WHERE size > ? ORDER BY size", (size,)):
+            yield self._checked(*row)
+
+    def newest(self, limit: int) -> Iterator[Checkpoint]:
+        """The newest heads, newest first, each checked again."""
+        for row in self._db.execute("SELECT size, root, note FROM head ORDER BY size DESC LIMIT ?", (limit,)):
             yield self._checked(*row)
 
     def swap(self, old: Checkpoint | None, new: Checkpoint) -> None:

@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import TypeVar
 
 from bwcdock.core import desk
-from bwcdock.core.facts import Entry
+from bwcdock.core.desk.attribution import Own
+from bwcdock.core.facts import Entry, Finding
 from bwcdock.core.record import Record
 from bwcdock.core.statements import STATED_OF_RECORDS, STATEMENTS
 from bwcdock.ledger import codec
-from bwcdock.ledger.codec import to_ms
+from bwcdock.ledger.cache import OpenFinding
+from bwcdock.ledger.codec import from_ms, to_ms
 from bwcdock.ledger.counting import Counting
+from bwcdock.ledger.searching import OWN, of_own
 
 M = TypeVar("M", bound=desk.Matter)
 
@@ -44,39 +47,66 @@ class Listing(Counting):
 
     # --- recordings ---------------------------------------------------------------------------------------------------
 
-    def loose(
-        self, *, after: str = "", limit: int = -1, recorders: Sequence[str] = (), officers: Sequence[str] = ()
-    ) -> list[Record]:
+    def loose(self, *, after: str = "", limit: int = -1, own: Own | None = None) -> list[Record]:
         """Recordings bound to no case (:func:`~bwcdock.core.desk.cases.is_loose`), newest first, below ``after``.
 
-        Where ``recorders`` or ``officers`` (the recorders' own words for them) are named, those of any of them alone.
+        With ``own`` somebody's own alone.
         """
-        below = " AND (loose_ms, id) < (SELECT loose_ms, id FROM shelf WHERE id = ?)" if after else ""
-        mark = [after] if after else []
-        named = {"recorder": ("shelf_recorder", recorders), "officer": ("shelf_officer", officers)}
-        parts, values = [], []
-        for column, (index, names) in named.items():
-            for name in names:
-                known = f"{column} = ? AND {column} <> '' AND loose_ms IS NOT NULL"
-                parts.append(f"SELECT loose_ms, id FROM shelf INDEXED BY {index} WHERE {known}{below}")  # noqa: S608
-                values += [name, *mark]
-        if not parts:
-            parts = [f"SELECT loose_ms, id FROM shelf WHERE loose_ms IS NOT NULL{below}"]  # noqa: S608
-            values = mark
-        # Each part by its own index; a few hundred of somebody's own are sorted together, all of them never.
-        return self._shelved(f"{' UNION '.join(parts)} ORDER BY loose_ms DESC, id DESC LIMIT ?", *values, limit)
+        source = f"{OWN} JOIN shelf ON shelf.id = record.id" if own else "shelf"
+        below = " AND (loose_ms, shelf.id) < (SELECT loose_ms, id FROM shelf WHERE id = :after)" if after else ""
+        values = {"after": after, "limit": limit, **(of_own(own) if own else {})}
+        sql = f"SELECT loose_ms, shelf.id FROM {source} WHERE loose_ms IS NOT NULL{below}"  # noqa: S608 - constants
+        return self._shelved(f"{sql} ORDER BY loose_ms DESC, shelf.id DESC LIMIT :limit", values)
 
     def how_many_loose(self) -> int:
         """How many recordings are bound to no case."""
         return int(self._rows("SELECT count(*) FROM shelf WHERE loose_ms IS NOT NULL")[0][0])
 
     def of_case(self, case: str, *, limit: int = -1) -> list[Record]:
-        """The recordings bound to this case."""
-        return self._shelved("SELECT 0, id FROM shelf WHERE case_id = ? AND case_id <> '' LIMIT ?", case, limit)
+        """The recordings bound to this case, oldest first."""
+        sql = "SELECT doc FROM record WHERE case_id = ? AND case_id <> '' ORDER BY recorded_ms, id LIMIT ?"
+        return [codec.load(Record, doc) for (doc,) in self._rows(sql, case, limit)]
 
     def how_many_of(self, case: str) -> int:
         """How many recordings are bound to this case."""
-        return int(self._rows("SELECT count(*) FROM shelf WHERE case_id = ? AND case_id <> ''", case)[0][0])
+        return int(self._rows("SELECT count(*) FROM record WHERE case_id = ? AND case_id <> ''", case)[0][0])
+
+    def recorded(
+        self,
+        *,
+        recorder: str = "",
+        own: Own | None = None,
+        place: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
+    ) -> list[Record]:
+        """Recordings of this recorder, that are somebody's own, at this place, in this span, newest first.
+
+        A time that is not known lies in every span. Without recorder and owner it reads them all, a second or two.
+        """
+        start, end = "json_extract(doc, '$.corrected.start')", "json_extract(doc, '$.corrected.end')"
+        where = ["1"]
+        if recorder:
+            where.append("record.recorder = :recorder")
+        if place:
+            where.append("instr(json_extract(doc, '$.label.place'), :place) > 0")
+        if since is not None:
+            where.append(f"coalesce({end}, {start}, :since) >= :since")
+        if until is not None:
+            where.append(f"coalesce({start}, {end}, :until) <= :until")
+        values = {
+            "recorder": recorder,
+            "place": place,
+            "since": to_ms(since) if since else None,
+            "until": to_ms(until) if until else None,
+            "limit": limit,
+            **(of_own(own) if own else {}),
+        }
+        source = OWN if own else "record"
+        sql = f"SELECT doc FROM {source} WHERE {' AND '.join(where)}"  # noqa: S608 - constants
+        rows = self._rows(f"{sql} ORDER BY recorded_ms DESC, id DESC LIMIT :limit", values)
+        return [codec.load(Record, doc) for (doc,) in rows]
 
     def ended(self, now: datetime, *, after: str = "", limit: int = -1) -> list[Record]:
         """Recordings whose keeping has an end that has passed, the longest ago first, after the record ``after``."""
@@ -123,6 +153,19 @@ class Listing(Counting):
         index = " INDEXED BY leaf_ev" if person and not record and not recorder else ""
         sql = f"SELECT body FROM leaf{index} WHERE {' AND '.join(where) or '1'} ORDER BY seq DESC LIMIT ?"  # noqa: S608
         return [codec.decode(body).entry for (body,) in self._rows(sql, *values, limit)]
+
+    def newest_told(self, code: str, severity: str) -> OpenFinding | None:
+        """The newest finding with this code and severity that holds."""
+        rows = self._rows(
+            "SELECT subject_kind, subject, seq, at_ms, doc FROM finding INDEXED BY finding_code"
+            " WHERE code = ? AND severity = ? ORDER BY seq DESC LIMIT 1",
+            code,
+            severity,
+        )
+        for about, name, seq, at, doc in rows:
+            told = codec.load(Finding, doc)
+            return OpenFinding(subject_kind=about, subject=name, seq=seq, since=from_ms(at), finding=told)
+        return None
 
     # --- what the reader has ------------------------------------------------------------------------------------------
 

@@ -290,6 +290,13 @@ class Reader(Listing, Searching):
         except sqlite3.Error as error:
             raise sqlite_failed("read", error) from error
 
+    def newest_heads(self, limit: int) -> list[Head]:
+        """The newest ``limit`` signed heads, newest first, each checked again."""
+        try:
+            return [self._head(checkpoint) for checkpoint in self._heads.newest(limit)]
+        except sqlite3.Error as error:
+            raise sqlite_failed("read", error) from error
+
     def must_extend(self, old: Checkpoint) -> None:
         """``LedgerBroken`` unless this ledger holds every leaf under ``old`` and only adds to them.
 

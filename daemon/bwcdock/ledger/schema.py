@@ -21,7 +21,7 @@ APPLICATION_ID = 0x62776364
 
 SCHEMA_VERSION = 1
 
-FOLD_VERSION = 6
+FOLD_VERSION = 7
 """Raise it with every change of what the same leaves are folded into: the rules in core/record.py, core/session.py and
 core/desk, the tables of the cache, the form of their documents. The next start then folds all leaves again."""
 
@@ -138,16 +138,10 @@ CREATE INDEX matter_state ON matter (kind, state);
 CREATE INDEX matter_device ON matter (kind, device) WHERE device <> '';
 CREATE TABLE shelf (
     id TEXT PRIMARY KEY,
-    recorder TEXT NOT NULL,
-    officer TEXT NOT NULL,
-    case_id TEXT NOT NULL,
     loose_ms INTEGER,
     keep_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX shelf_loose ON shelf (loose_ms, id) WHERE loose_ms IS NOT NULL;
-CREATE INDEX shelf_recorder ON shelf (recorder, loose_ms);
-CREATE INDEX shelf_officer ON shelf (officer, loose_ms);
-CREATE INDEX shelf_case ON shelf (case_id) WHERE case_id <> '';
 CREATE INDEX shelf_kept ON shelf (keep_ms, id) WHERE keep_ms IS NOT NULL;
 CREATE TABLE fold (version INTEGER NOT NULL) STRICT;
 """

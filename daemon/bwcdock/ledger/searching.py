@@ -29,7 +29,7 @@ _ID = re.compile(r"[0-9a-f]{8,32}")
 _CURSOR = re.compile(r"(-?\d{1,16})-([0-9a-f]{1,64})")
 
 # What somebody had in his hands: by the register of issue, a span of each recorder; by the numbers recorders call him.
-_OWN = """(
+OWN = """(
 SELECT record.id AS mine FROM json_each(:spans) AS span CROSS JOIN record INDEXED BY record_when
     ON record.recorder = span.value ->> 0 AND recorded_ms >= span.value ->> 1 AND recorded_ms < span.value ->> 2
 UNION SELECT record.id FROM json_each(:numbers) AS number CROSS JOIN record INDEXED BY record_officer
@@ -114,6 +114,12 @@ def folded(text: str) -> str:
     return text.casefold()
 
 
+def of_own(own: Own) -> dict[str, object]:
+    """The values that :data:`OWN` asks for."""
+    spans = [(s, to_ms(a), to_ms(b) if b else _FOR_EVER) for s, a, b in own.spans]
+    return {"spans": json.dumps(spans), "numbers": json.dumps(own.numbers)}
+
+
 def _said(sought: Sought, now: datetime, ratio: float) -> tuple[str, list[str], dict[str, object]]:
     """From where, under which conditions, with which values."""
     conditions = list(_conditions(sought))
@@ -137,8 +143,7 @@ def _said(sought: Sought, now: datetime, ratio: float) -> tuple[str, list[str], 
             any_of.append(f"(id >= :word{number} AND id < :word{number} || 'g')")
         conditions.append(f"({' OR '.join(any_of)})")
     if sought.own is not None:
-        spans = [(s, to_ms(a), to_ms(b) if b else _FOR_EVER) for s, a, b in sought.own.spans]
-        values |= {"spans": json.dumps(spans), "numbers": json.dumps(sought.own.numbers)}
+        values |= of_own(sought.own)
     return _source(sought), conditions, values
 
 
@@ -174,7 +179,7 @@ def _conditions(sought: Sought) -> Iterator[str]:
 def _source(sought: Sought) -> str:
     """The index that leaves the fewest to look at: SQLite, which knows nothing of the figures, would guess."""
     if sought.own is not None:
-        return _OWN
+        return OWN
     if sought.owing:
         return "record INDEXED BY record_owed"
     if sought.case:

@@ -24,12 +24,14 @@ class Hold(Matter):
     until_recorded: datetime | None = None
 
     def keeps(self, record: Record, officers: Collection[str]) -> bool:
-        """Whether the record fits all that the hold names; ``officers`` is everybody it may be by.
+        """Whether the hold stands, and the record fits it; ``officers`` is everybody the record may be by."""
+        return self.state == "placed" and self.fits(record, officers)
 
-        A time that is not known keeps: what cannot be shown to lie outside the span must not go.
+    def fits(self, record: Record, officers: Collection[str]) -> bool:
+        """Whether the record fits all that the hold names, which stands or did.
+
+        A time that is not known fits: what cannot be shown to lie outside the span must not go.
         """
-        if self.state != "placed":
-            return False
         if self.records and record.id not in self.records:
             return False
         if self.device and record.recorder != self.device:
