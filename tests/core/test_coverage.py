@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from bwcdock import packs, resources
-from bwcdock.cli.coverage import setting_of
 from bwcdock.core.coverage import clauses, coverage
 from bwcdock.core.vocabulary import ALL_FACTS
+from bwcdock.desk.covering import setting_of
 from bwcdock.settings import Settings, Sink
 
 DATA = Path(__file__).resolve().parents[1] / "data"
