@@ -130,13 +130,17 @@ def spool(ledger: Reader, now: datetime, there: RoomView | None, inflow: int) ->
     yield _one("bwcdock_spool_size_bytes", "Size of the spool's volume.", total)
     yield _one("bwcdock_spool_reserve_bytes", "Bytes of it that are never filled.", reserve)
     yield _one("bwcdock_inflow_week_bytes", "Bytes that dockings listed in the last seven days.", inflow)
-    left = None
-    if there is not None and inflow:
-        # A young station has not had a week; an hour's worth of dockings says nothing of a week, a day's does a little.
-        age = min(INFLOW_OVER, max(now - next(ledger.entries(0, 1)).at, timedelta(days=1)))
-        left = max(0, there.free - there.reserve) / (inflow / age.total_seconds())
     told = "How long the spool lasts at the last week's inflow, if central storage takes nothing more."
-    yield _one("bwcdock_spool_left_seconds", told, left)
+    yield _one("bwcdock_spool_left_seconds", told, lasts(ledger, now, there, inflow))
+
+
+def lasts(ledger: Reader, now: datetime, there: RoomView | None, inflow: int) -> float | None:
+    """For how many seconds the spool has room if nothing leaves it any more; ``None`` where nobody can tell."""
+    if there is None or not inflow:
+        return None
+    # A young station has not had a week; an hour's worth of dockings says nothing of a week, a day's does a little.
+    age = min(INFLOW_OVER, max(now - next(ledger.entries(0, 1)).at, timedelta(days=1)))
+    return max(0, there.free - there.reserve) / (inflow / age.total_seconds())
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from bwcdock.core.rules import Standing
 from bwcdock.core.view import STANDING_ZH
 from bwcdock.desk import words_zh
 from bwcdock.desk.acts import ACTS
+from bwcdock.desk.entries_zh import ENTRY_ZH, FIELD_ZH
 from bwcdock.web.words import Language
 
 
@@ -44,3 +45,13 @@ def role_name(role: str, pack: RulePack) -> str:
 def standing_name(word: str, language: Language) -> str:
     """What a verdict is called."""
     return STANDING_ZH[Standing(word)] if language == "zh" and word else word.replace("_", " ")
+
+
+def entry_name(ev: str, language: Language) -> str:
+    """What a kind of entry is called."""
+    return ENTRY_ZH[ev] if language == "zh" else ev.replace("_", " ")
+
+
+def entry_field(name: str, language: Language) -> str:
+    """What a field of an entry is called."""
+    return FIELD_ZH[name] if language == "zh" else name.replace("_", " ")

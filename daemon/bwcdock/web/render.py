@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse
 
 from bwcdock import __version__
 from bwcdock.core.names import show
+from bwcdock.papers.text import one_line, plain
 from bwcdock.web import naming
 from bwcdock.web.deeds import offered
 from bwcdock.web.menu import menu
@@ -44,8 +46,10 @@ def environment(language: Language, zone: str) -> Environment:
         iso=lambda at: at.isoformat() if at else "",
         size=size,
         span=lambda s: span(s, language),
-        show=show,
         file=lambda path: path.rpartition("/")[2] or path,
+        # Words come from anyone: marks that turn the line around or hide in it are written out.
+        show=lambda text, width=80: show(one_line(text), width),
+        plain=plain,
     )
     return made
 
@@ -77,12 +81,15 @@ def rendered(request: Request, template: str, **more: Any) -> str:
         "act_name": lambda word: naming.act_name(word, language),
         "caller": caller,
         "can": lambda place: may(caller, Place(place), pack),
-        "here": request.url.path,
+        "here": quote(request.url.path, safe="/%"),
         "language": language,
         "menu": menu(lambda place: may(caller, place, pack), translations(language).gettext),
         "offered": offered(caller, pack),
         "request_done": request.query_params.get("done", ""),
         "role_name": lambda role: naming.role_name(role, pack),
+        "entry_field": lambda name: naming.entry_field(name, language),
+        "entry_name": lambda ev: naming.entry_name(ev, language),
+        "word_of": lambda act, field, value: naming.value_name(act, field, value, language),
         "standing_name": lambda word: naming.standing_name(word, language),
         "now": house.clock.now(),
         "station": house.settings.station,

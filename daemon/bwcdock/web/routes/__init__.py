@@ -8,11 +8,13 @@ from bwcdock.web.routes import (
     acts,
     api,
     api_acts,
+    coverage,
     desk,
     door,
     figures,
     footage,
     joining,
+    ledger,
     me,
     owes,
     people,
@@ -20,6 +22,7 @@ from bwcdock.web.routes import (
     records,
     sign_in,
     sign_ins,
+    station,
     wall,
 )
 
@@ -40,4 +43,7 @@ ROOMS: tuple[Callable[[House], Pages], ...] = (
     footage.routes,
     api.routes,
     api_acts.routes,
+    ledger.routes,
+    station.routes,
+    coverage.routes,
 )
