@@ -13,6 +13,7 @@ from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import Fact
 from bwcdock.core.names import show
 from bwcdock.core.record import Record
+from bwcdock.core.rulepack import RulePack
 from bwcdock.core.statements import (
     AccessApproved,
     AccessRefused,
@@ -178,7 +179,7 @@ def _recorded(act: acts.DrawCheck, room: Room) -> list[Record]:
 
 def judge_check(act: acts.JudgeCheck, room: Room) -> list[Fact]:
     """By the pack's points, numbered from 1."""
-    points = room.bench.pack.spot_check.points if room.bench.pack.spot_check else GENERAL_POINTS
+    points = points_of(room.bench.pack)
     for number in act.wrong:
         if not 1 <= number <= len(points):
             raise refused(f"There is no point {number}; there are {len(points)}.")
@@ -188,6 +189,11 @@ def judge_check(act: acts.JudgeCheck, room: Room) -> list[Fact]:
 
 GENERAL_POINTS = ("是否按照规定记录", "是否全程不间断", "移交、管理和使用情况")
 """Where the regulation has no points of its own: what every one of the five asks for."""
+
+
+def points_of(pack: RulePack) -> tuple[str, ...]:
+    """What a spot check looks at, in each recording."""
+    return pack.spot_check.points if pack.spot_check else GENERAL_POINTS
 
 
 def skip_check(act: acts.SkipCheck, room: Room) -> list[Fact]:

@@ -15,6 +15,7 @@ from bwcdock.core.desk.people import Person, Team, roles_of
 from bwcdock.core.desk.times import Trip
 from bwcdock.core.rulepack import RulePack, Term
 from bwcdock.desk.acts import Act
+from bwcdock.desk.keeping import points_of
 from bwcdock.ledger import Reader
 from bwcdock.web.forms import Choices
 
@@ -85,6 +86,10 @@ def _grounds(_: Reader, pack: RulePack) -> Choices:
     return tuple((term.id, term.label) for term in away.grounds) if away else ()
 
 
+def _points(_: Reader, pack: RulePack) -> Choices:
+    return tuple((str(number), point) for number, point in enumerate(points_of(pack), 1))
+
+
 CHECKED: Final = (("clock", "时钟"), ("battery", "电量"), ("storage", "存储空间"), ("works", "工作正常"))
 
 OFFERS: Final[dict[tuple[str, str], Offer]] = {
@@ -106,6 +111,7 @@ OFFERS: Final[dict[tuple[str, str], Offer]] = {
     ("", "request"): _ids(Access, "requested", lambda m: m.applicant if isinstance(m, Access) else ""),
     ("use-access", "request"): _ids(Access, "granted", lambda m: m.applicant if isinstance(m, Access) else ""),
     ("", "check"): _ids(SpotCheck, "", lambda m: m.unit if isinstance(m, SpotCheck) else ""),
+    ("judge-check", "wrong"): _points,
     ("", "expiry"): _ids(Expiry, "", lambda m: m.state),
     ("", "roles"): _terms(roles_of),
     ("", "tags"): _terms(lambda pack: pack.tags),

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
 from bwcdock.web.routes import (
+    access,
     acts,
     api,
     api_acts,
+    cases,
+    checks,
     coverage,
     desk,
     door,
@@ -40,9 +43,12 @@ ROOMS: tuple[Callable[[House], Pages], ...] = (
     recorders.routes,
     records.routes,
     people.routes,
+    cases.routes,
+    access.routes,
     footage.routes,
     api.routes,
     api_acts.routes,
+    checks.routes,
     ledger.routes,
     station.routes,
     coverage.routes,
