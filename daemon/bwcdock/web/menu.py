@@ -28,6 +28,38 @@ MENU: Final = (
             ("/desk/equipment", N_("Equipment"), Place.EQUIPMENT),
         ),
     ),
+    (
+        N_("Keeping"),
+        (
+            ("/desk/cases", N_("Cases"), Place.CASES),
+            ("/desk/unbound", N_("Footage bound to no case"), Place.CASES),
+            ("/desk/holds", N_("Holds"), Place.HOLDS),
+            ("/desk/expiry", N_("End of keeping"), Place.EXPIRY),
+        ),
+    ),
+    (
+        N_("Viewing and copying"),
+        (
+            ("/desk/access", N_("Access requests"), Place.ACCESS),
+            ("/desk/register", N_("Access register"), Place.REGISTER),
+        ),
+    ),
+    (
+        N_("Supervision"),
+        (
+            ("/desk/checks", N_("Spot checks"), Place.CHECKS),
+            ("/desk/handovers", N_("Handovers"), Place.PEOPLE),
+            ("/desk/papers", N_("Papers"), Place.PAPERS),
+            ("/desk/coverage", N_("How the regulation is met"), Place.COVERAGE),
+        ),
+    ),
+    (
+        N_("Station"),
+        (
+            ("/desk/station", N_("Health of the station"), Place.STATION),
+            ("/desk/ledger", N_("Ledger"), Place.LEDGER),
+        ),
+    ),
 )
 """Headings, and under each the address, the name (a msgid) and the place of its pages."""
 
