@@ -158,3 +158,9 @@ def test_a_day_that_is_an_hour_longer_does_not_shift_the_days():
     assert [f"{at:%m-%d %H:%M}" for at in moments(begin, begin + timedelta(days=5), berlin)] == [
         "10-24 00:00", "10-25 00:00", "10-26 00:00", "10-27 00:00", "10-28 00:00",
     ]  # fmt: skip
+
+
+def test_a_limit_that_is_crossed_is_seen_and_one_far_off_does_not_flatten_the_figures():
+    crossed = drawn(points(95, 95), limits=(Limit(value=60, label="warn"), Limit(value=-60, label="warn")))
+    assert len(of_class(crossed, "chart-limit")) == 2
+    assert not of_class(drawn(points(0.2, 0.4), limits=(Limit(value=60, label="warn"),)), "chart-limit")

@@ -19,6 +19,9 @@ BOTTOM: Final = 32
 LETTER: Final = 14
 """In the units of the picture; it is as wide on the page as there is room. A line of words is ``LETTER`` high."""
 
+NEAR: Final = 5
+"""How many times the largest figure a limit may be and still be shown: one far off would flatten the figures."""
+
 STEPS_Y: Final = 5
 STEPS_X: Final = 8
 """How many lines of the grid there may be: more cannot be read beside each other."""
@@ -133,7 +136,8 @@ def _scale(chart: Chart, known: Sequence[Point]) -> _Scale:
     values = [v for p in known if p.value is not None for v in (p.value - p.spread, p.value + p.spread)]
     values += [value for value in (chart.low, chart.high) if value is not None]
     low, high = min(values), max(values)
-    near = [limit.value for limit in chart.limits if low - (high - low) <= limit.value <= high + (high - low)]
+    largest = NEAR * max(abs(low), abs(high))
+    near = [limit.value for limit in chart.limits if abs(limit.value) <= largest]
     low, high = min((low, *near)), max((high, *near))
     if high - low < 1e-6:
         low, high = low - 1, high + 1
