@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 from bwcdock import app, config
+from bwcdock.web.application import build
 from bwcdock.web.routes import wall
-from bwcdock.web.server import servers
+from bwcdock.web.server import listening, servers
+from bwcdock.web.tls import tls_of
 from bwcdock.web.wall import hub
 from wall_world import PIN, with_pins
 
@@ -19,10 +21,11 @@ if edition:
 async def main() -> None:
     house = app.house(config.load(Path(settings)))
     with_pins(house, **{"002": PIN})
-    server = servers(house, Path(), Path())[0]  # the plain one; the other would want a certificate
+    web = house.settings.web
+    server = servers(house, build(house), tls_of(web, house.settings.paths.web))[0]  # the plain one
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: setattr(server, "should_exit", True))
     try:
-        await server.serve()
+        await server.serve(sockets=[listening("listen", web.listen)])
     finally:
         house.close()
 

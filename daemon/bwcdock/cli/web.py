@@ -66,7 +66,7 @@ def _say_first(house: House) -> None:
         return
     code = house.accounts.codes.make(FIRST, house.clock.now())
     say(
-        "还没有人能登录。首次登录码(一次有效,重新启动后作废):",
+        "还没有人能登录。首次登录码（一次有效，重新启动后作废）：",
         f"Nobody can sign in yet. The code for the first person, good once and until the next start: {code}",
         _address(house.settings.web, "/first"),
     )

@@ -25,6 +25,7 @@ MENU: Final = (
         (
             ("/desk/recorders", N_("Recorders"), Place.RECORDERS),
             ("/desk/people", N_("People"), Place.PEOPLE),
+            ("/sign-ins", N_("Who may sign in"), Place.SIGN_INS),
             ("/desk/equipment", N_("Equipment"), Place.EQUIPMENT),
         ),
     ),
