@@ -62,5 +62,6 @@ def _prove(settings: Settings, clock: WallClock, station: Path) -> bool:
         "",
         f"Look further:  bwcdock -C {station} status | records | audit",
         f"               and the files in {settings.sink[0].path}",
+        f"               bwcdock -C {station} web, then http://{settings.web.listen}/wall",
     )
     return proven.agrees and central.ok
