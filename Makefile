@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check check-dock bench faults deb hardware lock clean
+.PHONY: setup demo test check check-dock bench bench-wall faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -38,6 +38,9 @@ check-dock: $(STAMP) ## the dock against this machine's udev and systemd (needs 
 
 bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
 	$(BIN)/python -m bench
+
+bench-wall: $(STAMP) ## ten minutes of thirty screens while eight recorders are pulled (needs 4 GiB of memory)
+	$(BIN)/python -m bench.wall
 
 faults: $(STAMP) ## the long fault campaigns
 	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q tests/faults tests/life

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import figures, history, memory, pieces, scale, throughput
+from bench import figures, history, memory, pieces, scale, throughput, wall
 
 MEASUREMENTS = {
     "pull": throughput.pull,
@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "plan": history.planning,
     "history": history.history,
     "pieces": pieces.pieces,
+    "wall": wall.paint,
 }
 BOTH = ("pull", "two")
 """Measured with and without the processor's SHA instructions, because these decide what the floor is."""

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 from bwcdock import slots
 from bwcdock.core.facts import Actor
 from bwcdock.core.wall import Shows
@@ -282,3 +283,12 @@ def test_every_state_has_a_word_and_an_icon():
 def test_nothing_of_it_needs_a_style_or_a_script_in_the_page():
     for path in TEMPLATES.iterdir():
         assert not re.search(r"\sstyle=|<style|<script(?! type=\"module\" src=)|\son\w+=", path.read_text()), path
+
+
+def test_no_word_of_the_wall_means_something_else_elsewhere():
+    """Of two catalogues with the same words the first is taken: each says what it means with words of its own."""
+    own = TEMPLATES.parents[1] / "locale" / "zh" / "wall.po"
+    with own.open("rb") as source:
+        said = {message.id: message.string for message in read_po(source, locale="zh") if message.id}
+    whole = {message.id: message.string for message in catalogue("zh") if message.id}
+    assert {word for word, text in said.items() if whole[word] != text} == set()

@@ -11,7 +11,7 @@ from bwcdock.web.routes import wall
 from bwcdock.web.server import listening, servers
 from bwcdock.web.tls import tls_of
 from bwcdock.web.wall import hub
-from wall_world import PIN, with_pins
+from wall_world import PIN
 
 settings, *edition = sys.argv[1:]
 if edition:
@@ -20,12 +20,12 @@ if edition:
 
 async def main() -> None:
     house = app.house(config.load(Path(settings)))
-    with_pins(house, **{"002": PIN})
     web = house.settings.web
-    server = servers(house, build(house), tls_of(web, house.settings.paths.web))[0]  # the plain one
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: setattr(server, "should_exit", True))
+    await house.accounts.set_pin("002", PIN)
+    plain, _ = servers(house, build(house), tls_of(web, house.settings.paths.web))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: setattr(plain, "should_exit", True))
     try:
-        await server.serve(sockets=[listening("listen", web.listen)])
+        await plain.serve(sockets=[listening("listen", web.listen)])
     finally:
         house.close()
 

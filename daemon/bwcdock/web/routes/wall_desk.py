@@ -18,6 +18,7 @@ from bwcdock.web.wall.drawing import VERDICTS, WORDS, Drawn, lacking, todo
 from bwcdock.web.wall.hub import Hub
 from bwcdock.web.wall.saying import Form, acts_of, say
 from bwcdock.web.wall.tickets import Ticket, Tickets
+from bwcdock.web.words import N_
 
 FIELDS = 400
 """Fields of one form: a line for each recording, a tag for each of the pack."""
@@ -71,16 +72,16 @@ class _Desk:
         drawn = self._hub.drawn(key)
         recorder = drawn.card.recorder if drawn else ""
         if not recorder:
-            return await self.shown(request, key, problem="There is no recorder here any more.")
+            return await self.shown(request, key, problem=N_("There is no recorder here any more."))
         if not self._is_private(request):
-            return await self.shown(request, key, problem="A PIN must not pass over the network unencrypted.")
+            return await self.shown(request, key, problem=N_("A PIN must not pass over the network unencrypted."))
         address = request.client.host if request.client else ""
         try:
             ticket = await self._tickets.issue(form.one("person"), form.one("pin"), recorder, address=address)
         except BwcdockError as error:
-            return await self.shown(request, key, problem=error.what, hint=error.hint, person=form.one("person"))
+            return await self.shown(request, key, problem=error.what, person=form.one("person"))
         if ticket is None:
-            return await self.shown(request, key, problem="This number is not known here, or the PIN is wrong.")
+            return await self.shown(request, key, problem=N_("This number is not known here, or the PIN is wrong."))
         return await self._told(request, key, ticket)
 
     async def said(self, request: Request, key: str, form: Form) -> Response:
@@ -89,7 +90,7 @@ class _Desk:
         ticket = self._tickets.find(form.one("ticket"))
         # Another recorder in the same slot is another matter; one that nobody answers for just now may be the same.
         if ticket is None or drawn is None or drawn.card.recorder not in {"", ticket.recorder}:
-            return await self.shown(request, key, problem="The time is over: say again who you are.")
+            return await self.shown(request, key, problem=N_("The time is over: say again who you are."))
         try:
             acts = acts_of(form, ticket, await self._business(ticket), self._house.law.pack, self._house.zone)
             await say(self._house, acts, ticket)

@@ -10,31 +10,34 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from bwcdock import __version__
-from bwcdock.core.view import LACKS_ZH, citation
+from bwcdock.core.view import citation
 from bwcdock.core.wall import Card, Shows, Strip, masked
 from bwcdock.settings import Settings
 from bwcdock.web.render import environment
 from bwcdock.web.wall.eyes import Handed
 from bwcdock.web.wall.qr import svg_of, text_of
-from bwcdock.web.words import Language
+from bwcdock.web.words import N_, Language
 
 WORDS: Final = {
-    Shows.EMPTY: "Empty",
-    Shows.READING: "Reading",
-    Shows.PULLING: "Pulling",
-    Shows.SAFE: "Safe to take",
-    Shows.SETTLED: "Nothing owed",
-    Shows.READY: "Ready to issue",
-    Shows.ATTENTION: "Attention",
-    Shows.ALARM: "Alarm",
-    Shows.GONE: "Taken",
-    Shows.UNFINISHED: "Unfinished",
-    Shows.UNKNOWN: "No answer",
+    Shows.EMPTY: N_("Empty"),
+    Shows.READING: N_("Reading"),
+    Shows.PULLING: N_("Pulling"),
+    Shows.SAFE: N_("Safe to take"),
+    Shows.SETTLED: N_("Nothing owed"),
+    Shows.READY: N_("Ready to issue"),
+    Shows.ATTENTION: N_("Attention"),
+    Shows.ALARM: N_("Alarm"),
+    Shows.GONE: N_("Taken away"),
+    Shows.UNFINISHED: N_("Unfinished"),
+    Shows.UNKNOWN: N_("No answer"),
 }
 """The word of each state; in the catalogues by these."""
 
-VERDICTS: Final = {"overdue": "overdue", "late": "late", "at_risk": "due soon"}
+VERDICTS: Final = {"overdue": N_("overdue"), "late": N_("late"), "at_risk": N_("due soon")}
 """Words of the verdicts that press; in the catalogues by these."""
+
+KINDS: Final = (N_("video"), N_("audio"), N_("photo"), N_("other"))
+"""What a recording is, in the words of :class:`~bwcdock.core.facts.Kind`; in the catalogues by these."""
 
 DRIFT_SAID_S: Final = 1.0
 """A clock that is off by less is right, as far as people can set one."""
@@ -52,14 +55,14 @@ def todo(card: Card, language: Language) -> str:
     """The one thing to do; Chinese where the view has it in Chinese."""
     if card.session is None:
         return ""
-    told: str = getattr(card.session, "do_zh", "") if language == "zh" else ""
-    return told or card.session.do
+    return card.session.do_zh or card.session.do if language == "zh" else card.session.do
 
 
 def lacking(card: Card, language: Language) -> tuple[str, ...]:
     """What it lacks to be issued again, in words."""
-    words = card.session.lacks if card.session else ()
-    return tuple(LACKS_ZH[word] if language == "zh" else word for word in words)
+    if card.session is None:
+        return ()
+    return card.session.lacks_zh if language == "zh" else card.session.lacks
 
 
 class Pencil:

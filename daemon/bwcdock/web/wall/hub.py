@@ -53,11 +53,12 @@ class _Shown:
 
 @dataclass(slots=True)
 class _Text:
-    """What was drawn of it in one language: of which change, and since which change it reads so."""
+    """What was drawn of it in one language: of which change, since which it reads so, and the event that tells it."""
 
     of: int
     text: str
     since: int
+    event: str
 
 
 class Hub:
@@ -79,6 +80,8 @@ class Hub:
         self._strip = Strip(runs=False, answers=False)
         self._number = self._ordered = self._stripped = 0
         self._beaten_at = self._wanted_at = 0.0
+        self._shown: datetime | None = None
+        """When the station published what is on the screens."""
         self._turn = asyncio.Event()
 
     # --- for screens --------------------------------------------------------------------------------------------------
@@ -104,19 +107,25 @@ class Hub:
 
     def since(self, seen: int, language: Language) -> tuple[str, int]:
         """The events for a screen that was sent everything up to ``seen`` (0: nothing yet), and what it has then."""
-        events = [] if seen else [_event("hello", edition=edition(), screens=self.screens)]
+        events = [] if seen else [_event("hello", edition=edition())]
         for key in self._cards:
             text = self._text(language, key)
             if text.since > seen:
-                events.append(_event("card", id=key, html=text.text))
+                events.append(text.event)
         if self._ordered > seen:
             events.append(_event("order", ids=list(self._cards)))
         told = self._strip_text(language)
         if told.since > seen:
-            events.append(_event("strip", html=told.text))
+            events.append(told.event)
         now = self._house.clock.now()
         events.append(
-            _event("beat", runs=self._strip.runs, answers=self._strip.answers, time=self.pencil.time(now), at=_iso(now))
+            _event(
+                "beat",
+                runs=self._strip.runs,
+                answers=self._strip.answers,
+                time=self.pencil.time(now),
+                shown=_iso(self._shown) if self._shown else "",
+            )
         )
         return "".join(events), self._number
 
@@ -178,6 +187,7 @@ class Hub:
         self._ask(seen, at)
         cards = wall(seen.places, seen.live, self._registers.custody, now)
         changed = self._take([Drawn(card=card, handed=self._handed(card)) for card in cards])
+        self._shown = seen.live.at if seen.live else None
         told = strip(seen.live, cards, runs=seen.runs)
         if told != self._strip or not self._stripped:
             self._strip, changed, self._stripped = told, True, self._number + 1
@@ -224,8 +234,11 @@ class Hub:
         if before is not None and before.of == changed:
             return before
         text = draw()
-        since = before.since if before is not None and before.text == text else changed
-        made = self._texts[language, key] = _Text(of=changed, text=text, since=since)
+        if before is not None and before.text == text:
+            before.of = changed
+            return before
+        event = _event("strip", html=text) if key == STRIP else _event("card", id=key, html=text)
+        made = self._texts[language, key] = _Text(of=changed, text=text, since=changed, event=event)
         return made
 
     def _handed(self, card: Card) -> Handed | None:

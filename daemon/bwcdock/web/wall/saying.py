@@ -14,6 +14,7 @@ from bwcdock.web.house import House
 from bwcdock.web.render import moment_of
 from bwcdock.web.wall.business import Business, Line, terms_for
 from bwcdock.web.wall.tickets import OFFICER, Ticket
+from bwcdock.web.words import N_
 
 BADGE_ONLY = "仅报工号（by badge number only）"
 """What stands with a statement for which nobody showed who he is."""
@@ -52,18 +53,18 @@ def acts_of(form: Form, ticket: Ticket, of: Business, pack: RulePack, zone: Zone
             _must_be_proven(ticket)
             trip = next((trip for trip in of.trips if trip.id == form.one("trip")), None)
             if trip is None:
-                raise Misused("wall", "There is no such trip of yours.", "Open the slot again.")
+                raise Misused("wall", N_("There is no such trip of yours."), N_("Open the slot again."))
             return [act_of("end-trip", {"trip": trip.id, "back": _moment(form, "back", zone)})]
         case "activity":
             _must_be_proven(ticket)
             said = {"began": _moment(form, "began", zone), "ended": _moment(form, "ended", zone)}
             return [act_of("end-activity", {"person": ticket.person, "device": ticket.recorder, **said})]
-    raise Misused("wall", "Nothing was asked for.", "Touch one of the buttons.")
+    raise Misused("wall", N_("Nothing was asked for."), N_("Touch one of the buttons."))
 
 
 def _some(chosen: list[Line]) -> list[Line]:
     if not chosen:
-        raise Misused("wall", "No recording is chosen.", "Touch those it is about.")
+        raise Misused("wall", N_("No recording is chosen."), N_("Touch those it is about."))
     return chosen
 
 
@@ -76,7 +77,7 @@ def _tags(form: Form, ticket: Ticket, chosen: list[Line], pack: RulePack) -> lis
         "important": True if form.one("important") else None,
     }
     if not any(said.values()):
-        raise Misused("wall", "Nothing is said of them yet.", "Choose what they are.")
+        raise Misused("wall", N_("Nothing is said of them yet."), N_("Choose what they are."))
     # What somebody noted before stays: a note replaces the one before, so each goes with its own.
     notes: dict[str, list[str]] = {}
     for line in chosen:
@@ -95,7 +96,7 @@ def _explanation(form: Form, ticket: Ticket, chosen: list[Line], pack: RulePack,
     reason = form.one("reason") if form.one("reason") in terms else ""
     words = form.one("text")[:MOST_WORDS]
     if not reason and not words:
-        raise Misused("wall", "An explanation needs a reason or words.", "Choose a reason.")
+        raise Misused("wall", N_("An explanation needs a reason or words."), N_("Choose a reason."))
     told = [terms.get(reason, ""), words, "" if ticket.proven else BADGE_ONLY]
     said = {
         "what": what,
@@ -110,15 +111,15 @@ def _explanation(form: Form, ticket: Ticket, chosen: list[Line], pack: RulePack,
 
 def _must_be_proven(ticket: Ticket) -> None:
     if not ticket.proven:  # it moves deadlines, and has no place for a note that nobody showed who he is
-        what = "Who gives his badge number alone cannot end a trip or an activity here."
-        raise Misused("wall", what, "Have the custodian enter it at the desk.")
+        what = N_("Who gives his badge number alone cannot end a trip or an activity here.")
+        raise Misused("wall", what, N_("Have the custodian enter it at the desk."))
 
 
 def _moment(form: Form, name: str, zone: ZoneInfo) -> datetime:
     try:
         return moment_of(form.one(name), zone)
     except ValueError as error:
-        raise Misused("wall", "A time is missing or is none.", "Enter date and time.") from error
+        raise Misused("wall", N_("A time is missing or is none."), N_("Enter date and time.")) from error
 
 
 async def say(house: House, acts: Sequence[Act], ticket: Ticket) -> None:

@@ -6,14 +6,10 @@ another site can know it; that the form came from a page of ours is seen before 
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, cast
 
 from bwcdock.core.desk.people import Person
-from bwcdock.errors import NotAllowed
-from bwcdock.settings import Web
 from bwcdock.web.house import House
 
 OFFICER = "officer"
@@ -24,17 +20,6 @@ TICKET_FOR = timedelta(minutes=3)
 
 TICKETS = 200
 """Tickets at a time; of more, the oldest are void. A dock has a few dozen slots."""
-
-REMEMBERED = 1000
-"""Failed tries that are kept in mind; a flood of names makes it forget the oldest."""
-
-
-class Pins(Protocol):
-    """Who can say whether a PIN is right; he bounds the tries himself (``NotAllowed``)."""
-
-    async def verify_pin(self, person: str, pin: str, now: datetime, *, address: str = "") -> bool:
-        """Whether it is this person's PIN."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +41,22 @@ class Tickets:
         self._house = house
         self._web = house.settings.web
         self._held: dict[str, Ticket] = {}
-        self._tries = _Tries(house.settings.web)
 
     async def issue(self, person: str, pin: str, recorder: str, *, address: str) -> Ticket | None:
         """A ticket for whoever is this person; ``None`` where he is not. ``NotAllowed`` after too many tries."""
         now = self._house.clock.now()
         proven = self._web.identify == "pin"
-        self._tries.spend(person, address, now)
         known = await self._house.asker.ask(lambda ledger: ledger.matter(Person, person))
-        # Asked also of nobody: how long an answer takes must not tell who works here.
-        is_right = not proven or await self._verify()(person, pin, now, address=address)
+        accounts = self._house.accounts
+        if proven:  # asked also of nobody: how long an answer takes must not tell who works here
+            is_right = await accounts.verify_pin(person, pin, now, address=address)
+        else:
+            accounts.tries.spend("pin", person, address, now)
+            is_right = True
         if known is None or not known.may_act_as(OFFICER) or not is_right:
             return None
-        self._tries.worked(person, address)
+        if not proven:
+            accounts.tries.worked("pin", person, address)
         made = Ticket(
             value=secrets.token_urlsafe(16),
             person=known.id,
@@ -87,34 +75,3 @@ class Tickets:
         """The ticket, if it still holds."""
         told = self._held.get(value)
         return told if told is not None and told.until > self._house.clock.now() else None
-
-    def _verify(self) -> Callable[..., Awaitable[bool]]:
-        return cast(Pins, self._house.accounts).verify_pin
-
-
-class _Tries:
-    """So many failures for one person from one address, and then a wait."""
-
-    def __init__(self, web: Web) -> None:
-        self._most = web.tries
-        self._within = timedelta(seconds=web.tries_within_s)
-        self._failed: dict[tuple[str, str], tuple[datetime, int]] = {}
-
-    def spend(self, person: str, address: str, now: datetime) -> None:
-        """Counted as failed until it has worked; ``NotAllowed`` where there were too many."""
-        since, count = self._failed.get((person, address), (now, 0))
-        if now - since >= self._within:
-            since, count = now, 0
-        if count >= self._most:
-            what = "Too many tries with this number."
-            raise NotAllowed(
-                "identify", what, f"Try again after {since + self._within:%H:%M} UTC, or ask the custodian."
-            )
-        self._failed.pop((person, address), None)
-        while len(self._failed) >= REMEMBERED:
-            self._failed.pop(next(iter(self._failed)))
-        self._failed[person, address] = (since, count + 1)
-
-    def worked(self, person: str, address: str) -> None:
-        """It was he: what failed before counts no more."""
-        self._failed.pop((person, address), None)
