@@ -1,7 +1,9 @@
 """What durable.py promises, with every system call failing or being the last."""
 
+import asyncio
 import errno
 import fcntl
+import gc
 import os
 import resource
 import stat
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bwcdock.durable import PartFile, discard, fsync_dir, make_dirs, publish, set_aside, write_small
+from bwcdock.durable import PartFile, discard, fsync_dir, make_dirs, publish, publish_volatile, set_aside, write_small
 from bwcdock.errors import Misused, SpoolBroken, SpoolFull
 from bwcdock.reading import BLOCK, Buffers, Reading, Whole, chunks, read_back
 from bwcdock.testing.calls import Died, Fault, FaultySystem, PowerCut
@@ -592,3 +594,23 @@ def test_file_system_of(tmp_path: Path, path: str, kind: str, ok: bool, durable:
 
 def test_file_system_here(tmp_path: Path) -> None:
     assert file_system_of(tmp_path / "not" / "there").kind not in {"", "unknown"}
+
+
+class Late:
+    """Does what it is given at once, and says so a little later: as a thread that is not heard yet."""
+
+    def submit(self, work: Callable[..., object], *given: object) -> "asyncio.Future[object]":
+        loop = asyncio.get_running_loop()
+        told, result = loop.create_future(), work(*given)
+        loop.call_later(0.05, lambda: told.done() or told.set_result(result))
+        return told
+
+
+async def test_whoever_is_cancelled_while_he_publishes_leaves_no_file_open(tmp_path):
+    publishing = asyncio.ensure_future(publish_volatile(tmp_path / "live.json", b"now", executor=Late()))
+    await asyncio.sleep(0)
+    publishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await publishing
+    await asyncio.sleep(0.1)
+    gc.collect()  # a file that nobody closed complains now, and complaints are errors here
