@@ -37,8 +37,8 @@ SLOTS = 40
 TURN_S = 20.0
 """How long screens follow, and then do not: long against a docking, short against what else changes on the machine."""
 
-WARM_S = 45.0
-"""Until every buffer, lane and page of the daemon has been used once."""
+WARM_S = 120.0
+"""Until the daemon has taken the memory it works with: its buffers, and what threads that come and go leave taken."""
 
 
 def paint(scale: Scale) -> None:
@@ -232,7 +232,7 @@ def _tell(
     ages = sorted(following.ages) or [0.0]
     p99, note = (
         ages[int(len(ages) * 0.99)],
-        f"{len(ages)} updates, the slowest {ages[-1]:.2f} s; {following.events} events",
+        f"{len(following.ages)} updates, the slowest {ages[-1]:.2f} s; {following.events} events",
     )
     tell("wall_screens_update_p99", p99, "s", goal=Goal(sign="<=", value=LATE_S), note=note)
 

@@ -22,5 +22,5 @@ def test_screens_follow_while_a_recorder_is_pulled_and_every_figure_is_told():
     told = {figure["name"]: figure for figure in figures}
     assert set(told) == {"wall_screens_memory_growth", "wall_screens_pull_falls", "wall_screens_update_p99"}
     assert all(figure["goal"] for figure in figures)
-    assert " 0 updates" not in told["wall_screens_update_p99"]["note"]
+    assert not told["wall_screens_update_p99"]["note"].startswith("0 updates")
     assert not told["wall_screens_pull_falls"]["note"].startswith("0 MiB/s")
