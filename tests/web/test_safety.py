@@ -4,11 +4,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from bwcdock.web.application import place_of
+from bwcdock.web.application import build, place_of
+from bwcdock.web.house import House
+from bwcdock.web.limits import MOST, Buckets
+from bwcdock.web.pages import Pages
 from bwcdock.web.policy import Place
 from bwcdock.web.safety import CSP
 from fastapi import FastAPI
-from web_world import Desk, house_of, visiting, world_in
+from structlog.testing import capture_logs
+from web_world import Desk, Visitor, house_of, visiting, world_in
 
 
 @pytest.fixture
@@ -97,3 +101,44 @@ async def test_without_tls_only_the_wall_and_figures_are_open(desk: Desk) -> Non
     answer = await desk.screen().get("/")
     assert answer.status_code == 307
     assert answer.headers["location"] == "/wall"
+
+
+async def test_a_fault_of_the_program_is_told_by_a_number_alone(tmp_path: Path) -> None:
+    def room(_: House) -> Pages:
+        pages = Pages()
+
+        @pages.get("/broken", Place.HEALTH)
+        async def broken() -> None:
+            raise RuntimeError("the secret of the house")
+
+        return pages
+
+    house = house_of(world_in(tmp_path))
+    visitor = Visitor(house, build(house, [room]))
+    with capture_logs() as lines:
+        answer = await visitor.get("/broken")
+    await visitor.client.aclose()
+    house.close()
+    (told,) = [line for line in lines if line["event"] == "web.bug"]
+    assert (answer.status_code, told["path"]) == (500, "/broken")
+    assert told["number"] in answer.text
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+    assert answer.headers["content-security-policy"] == CSP
+
+
+def test_a_bucket_empties_and_fills_again() -> None:
+    buckets = Buckets(rate=2, burst=4)
+    assert [buckets.take("192.0.2.1", 0) for _ in range(5)] == [0, 0, 0, 0, 0.5]
+    assert buckets.take("192.0.2.2", 0) == 0
+    assert buckets.take("192.0.2.1", 0.5) == 0
+    assert buckets.take("192.0.2.1", 0.5) > 0
+    assert [buckets.take("192.0.2.1", 100) for _ in range(5)] == [0, 0, 0, 0, 0.5], "never more than it holds"
+
+
+def test_addresses_are_not_remembered_without_end() -> None:
+    buckets = Buckets(rate=1, burst=1)
+    for n in range(3 * MOST):
+        buckets.take(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 0)
+    assert len(buckets) == MOST
+    assert buckets.take("10.0.0.0", 0) == 0, "who was forgotten begins anew"

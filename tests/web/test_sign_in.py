@@ -32,7 +32,8 @@ from sign_in_world import (
     secret_on,
     sign_ins_of,
 )
-from web_world import Desk, attended, house_of, visiting, world_in
+from structlog.testing import capture_logs
+from web_world import FAR, Desk, attended, house_of, visiting, world_in
 
 Opened = Callable[..., Browser]
 
@@ -181,6 +182,27 @@ async def test_signing_out_ends_it_here_and_there(opened: Opened, house: House) 
     assert answer.headers["location"] == "/login"
     assert "max-age=0" in browser.told.lower()
     assert house.accounts.session(kept, house.clock.now()) is None
+
+
+async def test_the_journal_says_who_and_from_where_and_no_secret(opened: Opened, house: House) -> None:
+    await has_password(house, OFFICER)
+    browser = opened()
+    with capture_logs() as lines:
+        await browser.signs_in("x" * 5000, OTHER_GOOD)
+        await browser.signs_in(OFFICER, OTHER_GOOD)
+        await browser.signs_in(OFFICER)
+        await browser.sends("/me", "/logout")
+    told = [(line["event"], line["person"][:5], line["address"]) for line in lines if "person" in line]
+    assert told == [
+        ("sign_in.failed", "xxxxx", FAR),
+        ("sign_in.failed", OFFICER, FAR),
+        ("sign_in.password", OFFICER, FAR),
+        ("sign_out", OFFICER, FAR),
+    ]
+    written = str(lines)
+    assert max(len(line.get("person", "")) for line in lines) == signing.SHOWN
+    for secret in (GOOD, OTHER_GOOD, browser.cookie or "none"):
+        assert secret not in written
 
 
 async def test_a_form_needs_the_token_of_this_very_session(opened: Opened, house: House) -> None:

@@ -1,11 +1,13 @@
 """The application: every room's routes, each with its place, behind what holds for all of them."""
 
+import secrets
 import socket
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -26,6 +28,8 @@ from bwcdock.web.routes import ROOMS
 from bwcdock.web.safety import Safety
 from bwcdock.web.signing import second
 from bwcdock.web.tls.names import LOCAL_NAMES
+
+log = structlog.get_logger()
 
 STATUS: dict[type[BwcdockError], int] = {
     Misused: 422,
@@ -53,6 +57,7 @@ def build(house: House, rooms: Iterable[Callable[[House], Pages]] = ROOMS) -> AS
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(BwcdockError, _failed)
     app.add_exception_handler(RequestValidationError, _unlike)
+    app.add_exception_handler(Exception, _bug)
     names = frozenset({*LOCAL_NAMES, socket.gethostname().lower(), *map(str.lower, house.settings.web.names)})
     return Safety(app, names=names, web=house.settings.web, monotonic=house.clock.monotonic)
 
@@ -92,6 +97,15 @@ def _is_half(caller: Caller, request: Request) -> bool:
 def _with_tls(request: Request) -> str:
     port = request.app.state.house.settings.web.tls_listen.rpartition(":")[2]
     return str(request.url.replace(scheme="https", port=int(port)))
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """A fault of the program: told in the journal under a number, and to whoever asked by that number alone."""
+    number = secrets.token_hex(4)
+    log.error("web.bug", number=number, method=request.method, path=request.url.path, exc_info=error)
+    if is_call(request):
+        return problem(500, f"A fault of the program: {number}.", "Its log tells more under this number.")
+    return page(request, "refused.html", status=500, code=500, what=f"№ {number}", hint="")
 
 
 async def _unlike(request: Request, error: Any) -> Response:

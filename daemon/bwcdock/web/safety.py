@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -88,8 +87,10 @@ class Safety:
             return
         try:
             await self._app(scope, _Again(body, receive), sending)
-        except Exception:
-            await _bug(scope, receive, sending)
+        except Exception:  # told already, under a number (application.py), unless telling it failed too
+            if not sending.has_begun:
+                log.exception("web.bug", method=scope["method"], path=scope["path"])
+                await PlainTextResponse("程序出错 / A fault of the program.\n", 500)(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         if wait_s := self._has_to_wait(scope):
@@ -132,15 +133,6 @@ class Safety:
     def _is_ours(self, host: str) -> bool:
         name = _name_of(host)
         return name in self._names or _is_address(name)
-
-
-async def _bug(scope: Scope, receive: Receive, sending: "_Sending") -> None:
-    """A fault of the program: told in the journal under a number, and to whoever asked by that number alone."""
-    number = secrets.token_hex(4)
-    log.exception("web.bug", number=number, method=scope["method"], path=scope["path"])
-    if not sending.has_begun:
-        told = PlainTextResponse(f"程序出错 / A fault of the program: {number}.\n", 500)
-        await told(scope, receive, sending)
 
 
 def _name_of(host: str) -> str:
