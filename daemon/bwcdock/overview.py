@@ -137,12 +137,19 @@ def _about(told: OpenFinding) -> FindingView:
     return finding_view(told.finding, about=f"{told.subject_kind} {told.subject}".strip())
 
 
-def _spool(settings: Settings) -> SpoolView:
-    room = os.statvfs(settings.paths.spool)
-    total = room.f_blocks * room.f_frsize
+def _spool(settings: Settings) -> SpoolView | None:
+    """The spool as it lies there; for whoever may not look into it, what the daemon published last."""
+    try:
+        used = sum(_bytes_in(settings.paths.spool / part) for part in ("part", "whole", "quarantine"))
+    except PermissionError:  # then the volume that is seen there may be another one, put before it
+        told = published(settings)
+        room = told.spool if told else None
+        return SpoolView(free=room.free, used=None, total=room.total, reserve=room.reserve) if room else None
+    volume = os.statvfs(settings.paths.spool)
+    total = volume.f_blocks * volume.f_frsize
     return SpoolView(
-        free=room.f_bavail * room.f_frsize,
-        used=sum(_bytes_in(settings.paths.spool / part) for part in ("part", "whole", "quarantine")),
+        free=volume.f_bavail * volume.f_frsize,
+        used=used,
         total=total,
         reserve=int(total * settings.spool.reserve_ratio),
     )

@@ -22,7 +22,7 @@ import pytest
 from bwcdock import app, config, meters, metrics, overview
 from bwcdock.cli.serve import stores
 from bwcdock.core.facts import Actor, Beat
-from bwcdock.core.live import RoomView
+from bwcdock.core.live import LiveView, RoomView
 from bwcdock.desk import answers, do, line, listening
 from bwcdock.desk.acts import EnterPerson
 from bwcdock.errors import BwcdockError, Misused
@@ -221,6 +221,20 @@ def test_the_pages_tell_the_figures_with_the_daemons_word_on_the_spool_they_may_
     assert "\nbwcdock_up 1.0\n" in as_pages(told)
     assert "\nbwcdock_spool_free_bytes 900.0\n" in as_pages(told)
     assert "\nbwcdock_loop_turns_total 0.0\n" in as_pages(told)
+
+
+def test_the_pages_tell_of_the_station_with_the_daemons_word_on_the_spool_they_may_not_see(home, daemon):
+    def told() -> list[int | None] | None:
+        here = settings(home)
+        with open_read_only(home / "ledger") as ledger:
+            spool = overview.status(here, ledger, NOW).spool
+        return [spool.free, spool.used, spool.total, spool.reserve] if spool else None
+
+    assert as_pages(told) is None
+    room = RoomView(free=900, total=1000, reserve=100)
+    live = overview.LIVE.dump_json(LiveView(pid=daemon[0], at=NOW, sessions=(), spool=room))
+    answer(child(lambda: (home / "run" / overview.LIVE_NAME).write_bytes(live), STATION))
+    assert as_pages(told) == [900, None, 1000, 100]
 
 
 def _other_door(run: Path) -> None:

@@ -66,7 +66,11 @@ def _status_lines(view: StatusView, zone: str, room: int | None) -> Iterator[str
         f"recordings {sum(view.records.values())}"
     )
     spool, ledger = view.spool, view.ledger
-    yield f"spool: {size(spool.used)} used, {size(spool.free)} free of {size(spool.total)}"
+    if spool is None:
+        yield "spool: only its own user can look into it"
+    else:
+        used = "" if spool.used is None else f"{size(spool.used)} used, "
+        yield f"spool: {used}{size(spool.free)} free of {size(spool.total)}"
     yield f"ledger: {ledger.size} entries, signed to {ledger.signed_size}"
     if view.sessions:
         yield ""

@@ -373,10 +373,10 @@ def lamp(session: Session, *, waiting: int, bad: int, owed: int) -> Lamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolView:
-    """Room in the spool, in bytes."""
+    """Room in the spool, in bytes; ``used`` is ``None`` for whoever may not look into it."""
 
     free: int
-    used: int
+    used: int | None
     total: int
     reserve: int
 
@@ -395,7 +395,8 @@ class StatusView:
     """The station at one moment, as `bwcdock status` shows it.
 
     ``owed`` counts recordings known and not yet offloaded as their article asks; ``late`` those of them past due.
-    ``running`` is the daemon's pid, ``None`` when none runs.
+    ``running`` is the daemon's pid, ``None`` when none runs. ``spool`` is ``None`` where whoever asks may not look into
+    it and no daemon tells of it.
     """
 
     station: str
@@ -410,6 +411,6 @@ class StatusView:
     quarantined: int
     records: dict[str, int]
     owes: tuple[RecordView, ...]
-    spool: SpoolView
+    spool: SpoolView | None
     ledger: LedgerView
     findings: tuple[FindingView, ...]
