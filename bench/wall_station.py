@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ from bwcdock.testing.recorder import FakeDriver, FakeFile, FakeRecorder
 FILES = 24
 SIZE = 8 << 20
 """Of each file; a docking takes some ten seconds, and a minute of them fits in memory."""
+
+MOST = 150
+"""Sealed files in the spool from which on nothing is docked: it lies in memory, and what comes must also go."""
 
 REMEMBERED = 1000
 """Recordings of which central storage knows what they were: a few minutes' until they are looked at again."""
@@ -98,7 +102,9 @@ async def _refill(station: Station, recorder: FakeRecorder, slot: int) -> None:
                 )
                 for at in range(FILES)
             }
-        port = f"pci-0000:00:14.0-usb-0:1.{slot}"
+        port, whole = f"pci-0000:00:14.0-usb-0:1.{slot}", station.bench.settings.paths.spool / "whole"
+        while len(os.listdir(whole)) > MOST:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
         recorder.plug(port, slot=slot)
         while not any(s.sighting == recorder.docked_as and s.was_drained for s in station.seen):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
