@@ -157,3 +157,4 @@ class Docking:
             pass  # stuck before, or now: its thread is left behind, and nothing waits for it
         finally:
             self._lane.close()
+            self._buffers.let_go()

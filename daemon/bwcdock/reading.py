@@ -31,7 +31,8 @@ class Buffers:
     """At most ``count`` page-aligned buffers of ``size`` bytes, lent out and reused.
 
     A multiple of 4096 is needed for ``size``. Memory is taken when a buffer is first needed and kept until the pool is
-    gone. Safe for threads; :meth:`take` waits for a free one, so the pool is also the bound on bytes in flight.
+    gone, or told to let go. Safe for threads; :meth:`take` waits for a free one, so the pool is also the bound on bytes
+    in flight.
     """
 
     def __init__(self, count: int = 4, size: int = CHUNK) -> None:
@@ -40,6 +41,7 @@ class Buffers:
         self.size = size
         self._left = count
         self._free: list[memoryview] = []
+        self._keeps = True
         self._change = threading.Condition()
 
     def take(self) -> memoryview:
@@ -59,8 +61,22 @@ class Buffers:
     def give(self, buffer: memoryview) -> None:
         """Hand the whole buffer back, the very view that :meth:`take` gave."""
         with self._change:
-            self._free.append(buffer)
+            if self._keeps:
+                self._free.append(buffer)
+            else:
+                self._left += 1
             self._change.notify()
+
+    def let_go(self) -> None:
+        """Keep no memory from now on: what is free goes at once, what is lent as soon as it is given back.
+
+        For whoever is through with reading and may live on: the pool may be part of a cycle, and wait long for the
+        collector, which does not know that it stands for megabytes.
+        """
+        with self._change:
+            self._keeps = False
+            self._left += len(self._free)
+            self._free.clear()
 
     @contextmanager
     def lend(self) -> Iterator[memoryview]:

@@ -9,6 +9,7 @@ import resource
 import stat
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -614,3 +615,23 @@ async def test_whoever_is_cancelled_while_he_publishes_leaves_no_file_open(tmp_p
         await publishing
     await asyncio.sleep(0.1)
     gc.collect()  # a file that nobody closed complains now, and complaints are errors here
+
+
+def test_buffers_that_let_go_keep_no_memory_and_still_lend():
+    gc.disable()  # it would find what is kept by a cycle, some time
+    try:
+        pool = Buffers(count=2, size=BLOCK)
+        lent, free = pool.take(), pool.take()
+        kept = [weakref.ref(buffer.obj) for buffer in (lent, free)]
+        pool.give(free)
+        del free
+        assert [memory() is None for memory in kept] == [False, False]
+        pool.let_go()
+        assert [memory() is None for memory in kept] == [False, True]
+        pool.give(lent)
+        del lent
+        assert [memory() is None for memory in kept] == [True, True]
+        again = [pool.take(), pool.take()]
+        assert [len(buffer) for buffer in again] == [BLOCK, BLOCK]
+    finally:
+        gc.enable()
