@@ -91,11 +91,11 @@ class Buffers:
 def opened(path: Path) -> FileIO:
     """The file to be read and nothing else, through the page cache; raises ``OSError`` where it is no regular file."""
     # As in Reading: a FIFO that lies there must not hang us, and is no file.
-    file = FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):  # asked before FileIO, which refuses a folder and leaves it open
+        os.close(fd)
         raise OSError(errno.EISDIR, "not a regular file", str(path))
-    return file
+    return FileIO(fd)
 
 
 class Whole:
