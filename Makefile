@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check check-dock bench bench-wall faults deb hardware lock clean
+.PHONY: setup demo test browser check check-dock bench bench-wall faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -25,6 +25,9 @@ demo: $(STAMP) ## make cards, dock them, show the whole way to the receipt (in d
 
 test: $(STAMP) ## every test but the long campaigns; under ten minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+browser: $(STAMP) ## the pages in a real Chromium (needs Debian's chromium and chromium-driver); pictures in build/screenshots
+	$(BIN)/python -m pytest -q -m chromium tests/web
 
 check: $(STAMP) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check daemon drivers tests bench packaging

@@ -126,11 +126,11 @@ class Showing:
         """Something became known of a recording."""
         self._queue(record)
         for name in record.sessions:
+            self._settle(name, record)  # also before the docking was ever shown: a quick one is through by then
             told = self._told.get(name)
             if told is not None:
                 told.done.pop(record.id, None)
                 told.news = True
-                self._settle(name, record)
                 self._news.set()
 
     def changed(self, session: Session) -> None:
@@ -219,8 +219,8 @@ class Showing:
         return told
 
     def _forget(self, here: set[str], at: float) -> None:
-        for name in self._told.keys() - here:
-            del self._told[name]
+        for name in (self._told.keys() | self._late.keys()) - here:
+            self._told.pop(name, None)
             self._late.pop(name, None)
         self._gone = {name: told for name, told in self._gone.items() if at - told[1] < GONE_S}
 

@@ -23,7 +23,7 @@ from pycdlib import PyCdlib
 from served_world import free_port
 
 __all__ = ["browser"]
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.chromium]
 
 ADMIN, LEGAL, DEPUTY, OFFICER = "001", "002", "003", "004"
 PASSWORD = "correct horse battery staple"

@@ -20,6 +20,7 @@ from served_world import free_port
 from sign_in_world import GOOD
 
 __all__ = ["browser"]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.chromium]
 
 BWCDOCK = Path(sys.executable).with_name("bwcdock")
 CODE = re.compile(rb"\b[2-9A-Z]{4}(?:-[2-9A-Z]{4}){3}\b")

@@ -25,7 +25,7 @@ from selenium.webdriver.common.keys import Keys
 from wall_world import PIN, at_work
 
 __all__ = ["browser"]
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.chromium]
 HERE = Path(__file__).parent
 MANY = 24 << 20
 
