@@ -29,12 +29,13 @@ def card(bed: StationBed, serial: str = "F1-0001", *, hours: float = 1, **files:
 async def test_it_tells_how_fast_bytes_come_and_how_long_the_rest_takes(tmp_path):
     bed = StationBed(tmp_path, {"pull": {"chunk": "4 KiB"}})
     async with bed.at_work():
-        made = card(bed, a=MANY, b=MANY)
+        long = 8 * MANY  # seconds of pulling in such small pieces: what lasts less may be through before it is shown
+        made = card(bed, a=long, b=long)
         made.plug()
         view = await bed.until(lambda: (v := told(bed)) and v.moving and v.moving[0].seconds_left is not None and v)
         (session,), (moving,) = view.sessions, view.moving
         assert moving.session == session.session
-        assert 0 < session.moved < session.bytes == 2 * MANY
+        assert 0 < session.moved < session.bytes == 2 * long
         assert moving.bytes_s > 0
         assert moving.seconds_left >= 1
         made.unplug()
