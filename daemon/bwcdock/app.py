@@ -1,14 +1,13 @@
 """The only place that builds things: a station directory from nothing, and a station at work from its directory."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from bwcdock import config, durable, holidays_cn, packs, resources
+from bwcdock import config, durable, holidays_cn, packs, resources, stores
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Finding, Found
 from bwcdock.core.local import tighten
@@ -16,17 +15,14 @@ from bwcdock.core.record import State
 from bwcdock.core.rulepack import RulePack
 from bwcdock.desk.asking import Law
 from bwcdock.errors import Misused
-from bwcdock.lanes import moved
-from bwcdock.ledger import Ledger, Reader, Signer, open_read_only
+from bwcdock.ledger import Ledger, Reader, Signer
 from bwcdock.ledger.schema import FOUNDED
 from bwcdock.lock import StationLock
 from bwcdock.manifest import RECEIPTS
 from bwcdock.papers.source import Source
-from bwcdock.ports import Clock, Driver, Sink
+from bwcdock.ports import Clock, Driver
 from bwcdock.settings import Settings
-from bwcdock.settings import Sink as SinkSettings
-from bwcdock.sinks.around import Throttle
-from bwcdock.sinks.filesystem import FilesystemSink
+from bwcdock.settings.sinks import folders
 from bwcdock.spool import Spool
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.book import Book
@@ -38,10 +34,6 @@ from bwcdock.web.house import House
 
 KEY = "signing.key"
 PUBLIC = "station.pub"
-CENTRAL_ID = "{name}.central"
-
-PIECE_S = 0.1
-"""A wait for the line's turn is made of such pieces, each a sign of life: to be held back is not to hang."""
 SPOOL_MARK = ".bwcdock-spool"
 """What tells the station's spool from the empty mount point of a volume that is not there."""
 
@@ -90,15 +82,13 @@ def _establish(settings: Settings, now: datetime) -> None:
     durable.make_dirs(paths.ledger)
     durable.make_dirs(paths.ledger / RECEIPTS, mode=0o750)  # whoever may enter the ledger reads them
     places = (paths.spool, paths.keys, paths.run)
-    for place in (*places, *(drop.path for drop in settings.drop), *(sink.path for sink in settings.sink)):
+    for place in (*places, *(drop.path for drop in settings.drop), *(each.path for each in folders(settings.sink))):
         durable.make_dirs(place)
     _write_once(paths.spool / SPOOL_MARK, f"{origin(settings)}\n", mode=0o444)
     key, public = paths.keys / KEY, paths.keys / PUBLIC
     signer = (Signer.load if key.exists() else Signer.generate)(key, origin(settings))
     _write_once(public, f"{signer.verifier.vkey}\n", mode=0o644)
-    for sink in settings.sink:
-        identity = FilesystemSink(sink.name, sink.path).initialise()
-        _write_once(paths.keys / CENTRAL_ID.format(name=sink.name), f"{identity}\n", mode=0o600)
+    stores.establish(settings)
     try:
         Ledger.create(paths.ledger, pack=settings.station.rules, signer=signer, now=now).close()
     except Misused:  # there is one: of a founding that died before its mark, or not ours, which opening it tells
@@ -108,56 +98,6 @@ def _establish(settings: Settings, now: datetime) -> None:
 def _write_once(path: Path, text: str, *, mode: int) -> None:
     with suppress(FileExistsError):  # of a founding that died; it held the same key and the same central storage
         durable.write_small(path, text.encode(), mode=mode)
-
-
-def take_sinks(settings: Settings) -> list[str]:
-    """Take every configured central storage into use that this station does not know yet; what was done, a line each.
-
-    An empty one is marked; one that another station marked is shared. Raises ``Misused`` with nothing changed where
-    a storage holds things but no marker, where two are one and the same, or where recordings are confirmed in another
-    one under this name: what is in the ledger must be found there. Raises ``Unreachable`` where one cannot be used.
-    If it dies between a marker and the identity, the next call finds the marker and goes on.
-    """
-    looked = [_looked_at(settings, sink) for sink in settings.sink]
-    markers = [marker for _, _, marker in looked if marker]
-    if len(set(markers)) < len(markers):
-        what = "Two sinks of the settings lead to one and the same central storage."
-        raise Misused("sinks init", what, "Correct [[sink]] path; nothing was changed.")
-    told = []
-    for sink, store, marker in looked:
-        path = settings.paths.keys / CENTRAL_ID.format(name=sink.name)
-        known = identity_of(settings, sink.name)
-        if known and known == marker:
-            told.append(f"{sink.name}: in use already.")
-            continue
-        durable.write_small(path, f"{store.initialise()}\n".encode(), mode=0o600, overwrite=True)
-        told.append(f"{sink.name}: {'joined, as another station marked it' if marker else 'marked'}, {sink.path}.")
-    return told
-
-
-def _looked_at(settings: Settings, sink: SinkSettings) -> tuple[SinkSettings, FilesystemSink, str]:
-    store = FilesystemSink(sink.name, sink.path)
-    marker, known = store.marker(), identity_of(settings, sink.name)
-    problem = ""
-    if not marker and (foreign := store.foreign()):
-        problem = f"{sink.path} has no marker and holds other things ({foreign[0]!a} …)."
-    elif known and known != marker and _is_in_use(settings, sink.name):
-        problem = f"{sink.path} is not the central storage {sink.name} in which recordings are confirmed."
-    if problem:
-        hint = "Mount the right one. A new storage gets a [[sink]] with a name of its own; nothing was changed."
-        raise Misused("sinks init", problem, hint)
-    return sink, store, marker
-
-
-def _is_in_use(settings: Settings, name: str) -> bool:
-    with open_read_only(settings.paths.ledger) as ledger:
-        return ledger.holds_in(name)
-
-
-def identity_of(settings: Settings, name: str) -> str | None:
-    """The id of the central storage this station has taken into use under this name; ``None`` where it has none."""
-    path = settings.paths.keys / CENTRAL_ID.format(name=name)
-    return path.read_text().strip() or None if path.exists() else None
 
 
 def origin(settings: Settings) -> str:
@@ -208,18 +148,18 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Bench]
         stack.callback(book.close)
         pack, findings = rule_pack(settings)
         holidays = settings.paths.holidays
-        stores = sinks(settings, clock)
+        sinks = stores.sinks(settings, clock)
         bench = Bench(
             settings=settings,
             clock=clock,
             book=book,
             spool=_spool(settings, book),
-            sinks=stores,
+            sinks=sinks,
             layouts={sink.name: sink.layout for sink in settings.sink},
             pack=pack,
             calendar=holidays_cn.build(settings.station.zone, holidays if holidays.exists() else None),
             signer=signer,
-            witnesses={n: Witness(book, store, signer, settings.station.name) for n, store in stores.items()},
+            witnesses={n: Witness(book, store, signer, settings.station.name) for n, store in sinks.items()},
             station_clock=lambda: _vouched(clock),
             receipts=settings.paths.ledger / RECEIPTS,
         )
@@ -272,40 +212,6 @@ def law_of(settings: Settings) -> Law:
     holidays = settings.paths.holidays
     calendar = holidays_cn.build(settings.station.zone, holidays if holidays.exists() else None)
     return Law(pack=rule_pack(settings)[0], calendar=calendar, at_risk_ratio=settings.law.at_risk_ratio)
-
-
-def sinks(settings: Settings, clock: Clock) -> dict[str, Sink]:
-    """The configured sinks, without a station around them: for looking."""
-    return {sink.name: _sink(sink, settings, clock) for sink in settings.sink}
-
-
-def _sink(sink: SinkSettings, settings: Settings, clock: Clock) -> Sink:
-    return FilesystemSink(
-        sink.name,
-        sink.path,
-        identity=identity_of(settings, sink.name),
-        station=settings.station.name,
-        pace=_pace(sink.bandwidth, clock),
-    )
-
-
-def _pace(bandwidth: int | None, clock: Clock) -> Callable[[int], None]:
-    """Called at every chunk: it is a sign of life, and it waits where bytes a second are limited."""
-    throttle = Throttle(bandwidth, monotonic=clock.monotonic, wait=_wait) if bandwidth else None
-
-    def pace(size: int) -> None:
-        moved()
-        if throttle:
-            throttle(size)
-
-    return pace
-
-
-def _wait(seconds: float) -> None:
-    while seconds > 0:
-        time.sleep(min(seconds, PIECE_S))
-        moved()
-        seconds -= PIECE_S
 
 
 def _vouched(clock: Clock) -> str:

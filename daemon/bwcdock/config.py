@@ -16,11 +16,12 @@ from pydantic_core import ErrorDetails
 from bwcdock import resources
 from bwcdock.core.facts import SPOOL
 from bwcdock.errors import Misused
-from bwcdock.settings import Drop, Secret, Settings, Sink
+from bwcdock.settings import Drop, FolderSink, Secret, Settings
+from bwcdock.settings.sinks import KINDS
 from bwcdock.toml_lines import Loc, line_of, lines_of
 
 __all__ = [
-    "SETTINGS_NAME", "STATION_ENV", "Drop", "Problem", "Secret", "Settings", "Sink",
+    "SETTINGS_NAME", "STATION_ENV", "Drop", "FolderSink", "Problem", "Secret", "Settings",
     "blame", "check", "find_station", "load", "render_template",
 ]  # fmt: skip
 
@@ -133,9 +134,17 @@ def _judge(path: Path, text: str, base: Path) -> tuple[Settings | None, list[Pro
     try:
         settings = Settings.model_validate(data, context={"base": base})
     except ValidationError as errors:
-        problems = [problem(e["loc"], *_say(e)) for e in errors.errors(include_url=False)]
+        problems = [problem(_place(e), *_say(e)) for e in errors.errors(include_url=False)]
         return None, sorted(problems, key=lambda p: p.line or 0)
     return settings, sorted((problem(*told) for told in _together(settings)), key=lambda p: p.line or 0)
+
+
+def _place(error: ErrorDetails) -> Loc:
+    """Where it is in the file: without the word that says which kind of sink was judged."""
+    loc = error["loc"]
+    if error["type"] == "union_tag_invalid":
+        return (*loc, "kind")
+    return (*loc[:2], *loc[3:]) if loc[0] == "sink" and len(loc) > 2 and loc[2] in KINDS else loc
 
 
 def _whole(path: Path, what: str, remedy: str) -> Problem:
@@ -177,6 +186,8 @@ def _say(error: ErrorDetails) -> tuple[str, str]:
         return context["what"], context["remedy"]
     if kind == "extra_forbidden":
         return "is not a setting.", _meant(error["loc"])
+    if kind == "union_tag_invalid":
+        return f"is {_shown(context['tag'])}.", f"Write {' or '.join(KINDS)}."
     if kind == "missing":
         return "is missing.", "Add it."
     if kind in _EXPECTED:
@@ -204,7 +215,7 @@ def _shown(value: object) -> str:
 def _meant(loc: Loc) -> str:
     """What the writer of an unknown key probably meant."""
     *tables, wrong = [str(part) for part in loc if isinstance(part, str)]
-    known = _fields(Settings) if not tables else _fields(_tables()[tables[0]])
+    known = _fields(Settings) if not tables else _fields(KINDS.get(tables[-1]) or _tables()[tables[0]])
     if close := difflib.get_close_matches(wrong, known, n=1, cutoff=0.6):
         return f'Did you mean "{close[0]}"?'
     if homes := [name for name, model in _tables().items() if wrong in _fields(model)]:
@@ -217,9 +228,10 @@ def _fields(model: type[BaseModel]) -> list[str]:
 
 
 def _tables() -> dict[str, type[BaseModel]]:
-    """Each table's model; for an array of tables, that of its elements."""
-    kinds: dict[str, Any] = {name: field.annotation for name, field in Settings.model_fields.items()}
-    return {name: kind if isinstance(kind, type) else kind.__args__[0] for name, kind in kinds.items()}
+    """Each table's model; for an array of tables, that of its elements (of a sink, that of the first kind)."""
+    kinds: dict[str, Any] = {name: field.annotation for name, field in Settings.model_fields.items() if name != "sink"}
+    found = {name: kind if isinstance(kind, type) else kind.__args__[0] for name, kind in kinds.items()}
+    return found | {"sink": KINDS["filesystem"]}
 
 
 def _together(settings: Settings) -> Iterator[tuple[Loc, str, str]]:
@@ -252,7 +264,8 @@ def _apart(settings: Settings) -> Iterator[tuple[Loc, str, str]]:
         (("paths", name), getattr(paths, name)) for name in ("ledger", "spool", "keys", "run", "web")
     ]
     places.append((("papers", "exports"), settings.papers.exports))
-    places += [(("sink", at, "path"), sink.path) for at, sink in enumerate(settings.sink)]
+    sinks = enumerate(settings.sink)
+    places += [(("sink", at, "path"), sink.path) for at, sink in sinks if isinstance(sink, FolderSink)]
     places += [(("drop", at, "path"), drop.path) for at, drop in enumerate(settings.drop)]
     for at, (loc, path) in enumerate(places):
         for other_loc, other in places[:at]:

@@ -1,6 +1,7 @@
 """Whose fault it is, whether trying again helps, and what to do about it."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from bwcdock.core.facts import Span
 
@@ -51,12 +52,22 @@ class SpoolBroken(BwcdockError):
     """The spool's disk failed a write or a sync: the inode concerned is gone and is never synced again."""
 
 
-class Unreachable(BwcdockError):
-    """A sink is gone, busy or full for now; trying later helps."""
+Ailment = Literal["away", "full", "credentials", "clock"]
+"""Why a sink cannot be used: gone or busy; no room left; it does not take who we say we are, or does not let us do it;
+its clock and ours are too far apart for it to answer. All of them pass without anything being lost."""
 
-    def __init__(self, op: str, what: str, hint: str, sink: str = "") -> None:
+
+class Unreachable(BwcdockError):
+    """A sink cannot be used for now (``ailment`` says why); trying later helps."""
+
+    def __init__(self, op: str, what: str, hint: str, sink: str = "", *, ailment: Ailment = "away") -> None:
         super().__init__(op, what, hint)
         self.sink = sink
+        self.ailment = ailment
+
+
+class Declined(BwcdockError):
+    """A sink will not take this object however often it is tried; the recording stays here, and somebody is told."""
 
 
 class Conflict(BwcdockError):

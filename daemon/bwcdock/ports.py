@@ -180,10 +180,42 @@ class Opens(Protocol):
         ...
 
 
+@runtime_checkable
+class Lists(Protocol):
+    """Ability of a sink: what it holds can be listed."""
+
+    def keys(self, prefix: str, suffix: str) -> Generator[str]:
+        """Every key under ``prefix`` (at any depth; ``""``: everywhere) that ends in ``suffix``, in order of names."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """How an object is kept from being deleted: until a moment, or (``hold``) until somebody lifts the hold."""
+
+    until: datetime | None = None
+    hold: bool = False
+
+
+@runtime_checkable
+class Locks(Protocol):
+    """Ability of a sink: an object can be locked against deletion and overwriting (WORM)."""
+
+    def lock(self, key: str, version: str, wanted: Lock) -> Lock:
+        """Have the object locked at least as ``wanted`` says; answers what the store itself says afterwards.
+
+        Never shortens and never lifts a hold. A store whose clock ends before ``wanted.until`` (Ceph 16 wraps after
+        2105) is asked for the last moment it can keep, and for a hold. Answers less than was wanted only where the
+        store keeps no locks.
+        """
+        ...
+
+
 class Sink(Protocol):
     """A place of central storage. It has no delete.
 
-    Every call may raise :class:`~bwcdock.errors.Unreachable` (try later) or :class:`~bwcdock.errors.Conflict`.
+    Every call may raise :class:`~bwcdock.errors.Unreachable` (try later), :class:`~bwcdock.errors.Conflict`, or
+    :class:`~bwcdock.errors.Declined` (this object never).
     """
 
     name: str
@@ -218,3 +250,23 @@ class Sink(Protocol):
         An object too large to be a document raises :class:`~bwcdock.errors.Conflict`.
         """
         ...
+
+
+class Marked(Protocol):
+    """What central storage of every kind has: a marker, by which the station knows that it is the one it was."""
+
+    def initialise(self) -> str:
+        """Mark it as central storage and answer its id; one marked before (by another station) keeps it."""
+        ...
+
+    def marker(self) -> str:
+        """The id in the marker; empty where there is none."""
+        ...
+
+    def foreign(self) -> list[str]:
+        """What lies at the top of it that is neither ours nor the storage's own, by name; a few are enough."""
+        ...
+
+
+class Store(Sink, Marked, Protocol):
+    """A sink of the settings."""

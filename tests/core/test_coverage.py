@@ -8,7 +8,7 @@ from bwcdock import packs, resources
 from bwcdock.core.coverage import clauses, coverage
 from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.desk.covering import setting_of
-from bwcdock.settings import Settings, Sink
+from bwcdock.settings import FolderSink, Settings
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 RULES = resources.config_dir() / "rules"
@@ -61,7 +61,7 @@ def test_what_an_answer_names_exists(name):
     assert means.en.endswith(".")
     assert set(means.evidence) <= {fact.ev for fact in ALL_FACTS}
     assert (means.by == "people") <= (not means.evidence)
-    assert not means.setting or setting_of(Settings(sink=(Sink(name="a", path="/a"),)), means.setting)
+    assert not means.setting or setting_of(Settings(sink=(FolderSink(name="a", path="/a"),)), means.setting)
 
 
 def test_a_clause_nobody_thought_of_is_an_error():

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from bwcdock import app
+from bwcdock import app, stores
 from bwcdock.audit import audit
 from bwcdock.clock import WallClock
 from bwcdock.core.record import Record, State
@@ -155,7 +155,7 @@ class Dock:
             return ledger.records()
 
     def audit(self) -> None:
-        told = audit(self.settings, app.sinks(self.settings, WallClock()), app.public_key(self.settings))
+        told = audit(self.settings, stores.sinks(self.settings, WallClock()), app.public_key(self.settings))
         assert told.agrees, "\n".join(map(str, told.disagreements))
 
     def told(self) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bwcdock import app
+from bwcdock import stores
 from bwcdock.durable import PartFile
 from bwcdock.sinks.filesystem import INCOMING, FilesystemSink
 from bwcdock.steps.witness import ABANDONED, TIDY_EVERY
@@ -60,7 +60,7 @@ def test_what_is_being_written_stays(tmp_path: Path, incoming: Path) -> None:
 def test_the_station_s_name_is_in_what_it_began(tmp_path: Path) -> None:
     bed = StationBed(tmp_path)
     seen: list[str] = []
-    store = app.sinks(bed.settings, bed.clock)["central"]
+    store = stores.sinks(bed.settings, bed.clock)["central"]
     incoming = bed.central(INCOMING)
     store._pace = lambda _: seen.extend(path.name for path in incoming.iterdir())  # type: ignore[attr-defined]
     source = tmp_path / "source"

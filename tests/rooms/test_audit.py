@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from bwcdock import app, audit, config, station
+from bwcdock import app, audit, config, station, stores
 from bwcdock.audit import AuditView
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import SPOOL, CopyBad, Listed, Pulled, Released, ReleaseIntended
@@ -60,7 +60,7 @@ class Place:
         db.close()
 
     def audit(self) -> AuditView:
-        sinks = app.sinks(self.settings, WallClock())
+        sinks = stores.sinks(self.settings, WallClock())
         return audit.audit(self.settings, sinks, app.public_key(self.settings))
 
     def told(self) -> list[tuple[str, str]]:

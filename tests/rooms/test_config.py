@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from bwcdock import config, resources
-from bwcdock.config import Drop, Secret, Settings, Sink, check, find_station, load, render_template
+from bwcdock.config import Drop, FolderSink, Secret, Settings, check, find_station, load, render_template
 from bwcdock.errors import Misused
+from bwcdock.settings.sinks import KINDS, AnySink
 from bwcdock.toml_lines import line_of, lines_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,10 @@ def one(problems):
     return problems[0]
 
 
+KEYS = '\nbucket = "evidence"\naccess_key = { credential = "a" }\nsecret_key = { credential = "b" }'
+S3 = '\nendpoint = "https://store.example"' + KEYS
+SSH = '\nhost = "nas"\nuser = "dock"\nprivate_key = { credential = "k" }\nknown_hosts = "hosts"'
+
 # --- the shipped file ---
 
 
@@ -50,6 +55,21 @@ def test_the_shipped_file_holds_every_setting():
             assert before.startswith("#"), f"[{name}] {setting} has no reason"
 
 
+@pytest.mark.parametrize("kind", ["s3", "sftp"])
+def test_the_shipped_file_holds_every_setting_of_each_kind_of_sink(kind, tmp_path):
+    """As a comment, which becomes a sink that can be used by taking the marks away."""
+    text = (resources.config_dir() / "bwcdock.toml").read_text()
+    found = re.search(rf'(?ms)^# \[\[sink\]\]\n(# name = "[^"]*"\n# kind = "{kind}"\n.*?)\n\n', text)
+    assert found
+    body = found[1]
+    for setting in KINDS[kind].model_fields.keys() - AnySink.model_fields.keys() - {"kind"}:
+        there = re.search(rf"(?m)^# (?:# )?{setting} = .+$", body)
+        assert there, setting
+        assert re.match(r"^# # \S", body[: there.start()].rstrip("\n").rsplit("\n", 1)[-1]), setting
+    (tmp_path / "bwcdock.toml").write_text(re.sub("(?m)^# ", "", f"[[sink]]\n{body}\n"))
+    assert [sink.kind for sink in load(tmp_path).sink] == [kind]
+
+
 def test_the_shipped_file_says_the_defaults(tmp_path):
     path = tmp_path / "bwcdock.toml"
     path.write_text((resources.config_dir() / "bwcdock.toml").read_text())
@@ -63,13 +83,14 @@ def test_the_shipped_file_says_the_defaults(tmp_path):
 
 
 def test_settings_that_are_off_can_be_switched_on_as_shown(tmp_path):
-    text = re.sub(r"(?m)^# (\w+ = .+)$", r"\1", (resources.config_dir() / "bwcdock.toml").read_text())
+    text = re.sub(r"(?m)^# (\w+ = .+|\[\[sink\]\])$", r"\1", (resources.config_dir() / "bwcdock.toml").read_text())
     path = tmp_path / "bwcdock.toml"
     path.write_text(text)
     found = load(path)
     assert found.law.offload_met_by == "confirmed"
     assert found.sink[0].bandwidth == 20 << 20
     assert found.drop[0].slot == 1
+    assert [sink.kind for sink in found.sink] == ["filesystem", "s3", "sftp"]
 
 
 def test_the_template_is_filled_in_and_loads(tmp_path):
@@ -114,7 +135,8 @@ def test_paths_are_rooted_without_a_paths_table(tmp_path):
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Settings().pull.retries = 5
-    assert Sink(name="nas", path=Path("nas")).layout == Settings(sink=[Sink(name="n", path=Path("n"))]).sink[0].layout
+    named = Settings(sink=[FolderSink(name="n", path=Path("n"))])
+    assert FolderSink(name="nas", path=Path("nas")).layout == named.sink[0].layout
     assert Drop(path=Path("d")).stable_s == 5
 
 
@@ -198,6 +220,18 @@ def test_a_password_in_the_settings_is_not_repeated(wrong):
         ("[push]\nbackoff_max_s = 1", 2, "is less than backoff_first_s", "at least"),
         ('[[drop]]\npath = "spool/in"', 2, "[[drop]] 1 path and [paths] spool lie in one another.", "its own"),
         ('[[sink]]\nname = "a"\npath = "."', 3, "lie in one another", "its own"),
+        ('[[sink]]\nname = "a"\nkind = "ftp"', 3, '[[sink]] 1 kind is "ftp"', "s3"),
+        ('[[sink]]\nname = "a"\nkind = "s3"\nbukket = "b"' + S3, 4, "[[sink]] 1 bukket is not a setting", '"bucket"'),
+        ('[[sink]]\nname = "a"\nkind = "s3"\nendpoint = "http://store.example"' + KEYS, 4, "is not encrypted", "https"),
+        ('[[sink]]\nname = "a"\nkind = "s3"\nendpoint = "store.example"' + KEYS, 4, "is no address", "https"),
+        ('[[sink]]\nname = "a"\nkind = "s3"\nprefix = "../x"' + S3, 4, "is no place within the store", "slashes"),
+        ('[[sink]]\nname = "a"\nkind = "s3"\nkms_key = "k"' + S3, 1, "does not use", "aws:kms"),
+        (
+            '[[sink]]\nname = "a"\nkind = "sftp"\nroot = "data"' + SSH,
+            4,
+            "is no folder of the server",
+            "from the root",
+        ),
     ],
 )
 def test_a_wrong_value(wrong, text, line, what, remedy):

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from bwcdock import app, config
+from bwcdock import config, stores
 from bwcdock.cli import main
 from bwcdock.core.facts import Confirmed
 from bwcdock.errors import Misused, Unreachable
@@ -51,7 +51,7 @@ async def test_a_nas_in_place_of_the_first_folder(
     bed = StationBed(tmp_path)
     led_to(bed, nas)
     with pytest.raises(Unreachable, match="bwcdock sinks init"):
-        app.sinks(bed.settings, bed.clock)["central"].stat("a")
+        stores.sinks(bed.settings, bed.clock)["central"].stat("a")
     assert sinks_init(bed) == 0
     assert "central: marked" in capsys.readouterr().out
     assert sinks_init(bed) == 0
@@ -76,7 +76,7 @@ def test_what_was_never_taken_into_use_is_not_accepted(tmp_path: Path) -> None:
     bed = StationBed(tmp_path)
     (bed.settings.paths.keys / "central.central").unlink()
     with pytest.raises(Unreachable, match="not taken into use"):
-        app.sinks(bed.settings, bed.clock)["central"].stat("a")
+        stores.sinks(bed.settings, bed.clock)["central"].stat("a")
 
 
 async def in_use(bed: StationBed, nas: Path) -> None:
@@ -112,5 +112,5 @@ async def test_refused_with_nothing_changed(tmp_path: Path, nas: Path, how: Call
     await how(bed, nas)  # type: ignore[misc]
     before = content(bed.settings.paths.keys, nas)
     with pytest.raises(Misused, match="nothing was changed"):
-        app.take_sinks(bed.settings)
+        stores.take(bed.settings)
     assert content(bed.settings.paths.keys, nas) == before

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import bagit
 import pytest
-from bwcdock import app, config
+from bwcdock import app, config, stores
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Quarantined
 from bwcdock.errors import BwcdockError, Misused, Unreachable, Untrue
@@ -67,7 +67,11 @@ def station(home, tmp_path) -> Path:
 def asking(station: Path) -> Iterator[tuple[Source, dict, Path]]:
     settings = config.load(station / "bwcdock.toml")
     with open_read_only(settings.paths.ledger) as ledger:
-        yield app.paper_source(settings, ledger, NOW), app.sinks(settings, WallClock()), settings.paths.spool / "whole"
+        yield (
+            app.paper_source(settings, ledger, NOW),
+            stores.sinks(settings, WallClock()),
+            settings.paths.spool / "whole",
+        )
 
 
 def export(station: Path, to: Path, *named: str, **more: object) -> package.Made:

@@ -4,13 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from bwcdock import app, config, logs
+from bwcdock import app, config, logs, stores
 from bwcdock.audit import audit
 from bwcdock.cli.common import DISAGREES, say, size
 from bwcdock.cli.work import carry_through
 from bwcdock.clock import WallClock
 from bwcdock.errors import Misused
 from bwcdock.settings import Settings
+from bwcdock.settings.sinks import folders
 from bwcdock.verify_central import verify
 
 
@@ -50,8 +51,9 @@ def demo(asked: argparse.Namespace) -> int:
 
 def _prove(settings: Settings, clock: WallClock, station: Path) -> bool:
     key = app.public_key(settings)
-    proven = audit(settings, app.sinks(settings, clock), key)
-    central = verify(settings.sink[0].path, key)
+    proven = audit(settings, stores.sinks(settings, clock), key)
+    folder = folders(settings.sink)[0].path
+    central = verify(folder, key)
     say(
         "",
         f"audit:  {proven.leaves} ledger entries, {proven.records} records, {proven.central_objects} central copies:"
@@ -61,7 +63,7 @@ def _prove(settings: Settings, clock: WallClock, station: Path) -> bool:
         *map(str, (*proven.disagreements, *central.disagreements)),
         "",
         f"Look further:  bwcdock -C {station} status | records | audit",
-        f"               and the files in {settings.sink[0].path}",
+        f"               and the files in {folder}",
         f"               bwcdock -C {station} web, then http://{settings.web.listen}/wall",
     )
     return proven.agrees and central.ok

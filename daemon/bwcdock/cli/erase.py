@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from bwcdock import app, durable
+from bwcdock import app, durable, stores
 from bwcdock.cli.common import WELL, print_json, say, settings_of, size, table, width
 from bwcdock.clock import WallClock
 from bwcdock.core.names import show
@@ -75,7 +75,7 @@ def _view(settings: Settings, ledger: Reader, recorder: str) -> EraseView:
     """As if erasing were switched on: what would go is what is asked."""
     clock, chosen = WallClock(), settings.erase
     verifier = Verifier.parse(app.public_key(settings))
-    witnessed = seen(app.sinks(settings, clock).values(), settings.station.name, verifier)
+    witnessed = seen(stores.sinks(settings, clock).values(), settings.station.name, verifier)
     now, records = clock.now(), ledger.records(recorder=recorder)
     terms = Erasing(after_s=chosen.after_days * DAY_S, witnessed=witnessed, held=held(ledger, records))
     erased, files = 0, []

@@ -23,6 +23,7 @@ from bwcdock.papers.export import package
 from bwcdock.papers.model import Paper
 from bwcdock.papers.source import Asked, Source
 from bwcdock.settings import Settings
+from bwcdock.stores import sinks
 
 
 def paper(asked: argparse.Namespace) -> int:
@@ -87,7 +88,7 @@ def export(asked: argparse.Namespace) -> int:
     order = package.Order(records=records, to=asked.to, iso=asked.iso, copies=asked.copies, fields=dict(asked.field))
     stores = Stores(
         sources=sources,
-        sinks=app.sinks(settings, clock),
+        sinks=sinks(settings, clock),
         spool=settings.paths.spool / "whole",
         font=fonts.if_any(settings.papers.font),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bwcdock import app
+from bwcdock import app, stores
 from bwcdock.audit import AuditView, audit
 from bwcdock.cli.common import DISAGREES, WELL, cut, print_json, say, settings_of, size, width
 from bwcdock.cli.receipts import receipt_lines
@@ -23,7 +23,7 @@ from bwcdock.verify_central import Report, verify
 def audited(asked: argparse.Namespace) -> int:
     """`bwcdock audit`."""
     settings = settings_of(asked)
-    sinks = app.sinks(settings, WallClock())
+    sinks = stores.sinks(settings, WallClock())
     with _patience() as tell:
         view = audit(settings, sinks, app.public_key(settings), tell=tell)
     if asked.json:

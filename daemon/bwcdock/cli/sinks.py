@@ -2,11 +2,11 @@
 
 import argparse
 
-from bwcdock import app
+from bwcdock import stores
 from bwcdock.cli.common import WELL, say, settings_of
 
 
 def take(asked: argparse.Namespace) -> int:
     """`bwcdock sinks init`."""
-    say(*app.take_sinks(settings_of(asked)), "A daemon that is running takes it up when it is started again.")
+    say(*stores.take(settings_of(asked)), "A daemon that is running takes it up when it is started again.")
     return WELL

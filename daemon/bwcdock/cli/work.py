@@ -22,6 +22,7 @@ from bwcdock.detect.named import Named
 from bwcdock.errors import Misused
 from bwcdock.ledger import Ledger
 from bwcdock.settings import Settings
+from bwcdock.settings.sinks import folders
 from bwcdock.station import Station
 from bwcdock.steps import receipt
 from bwcdock.steps.bench import Bench
@@ -73,7 +74,7 @@ def _not_our_own(settings: Settings, source: Path) -> None:
     """The station's own places are no recorder: its key would end up in central storage. Raises Misused."""
     paths = settings.paths
     own = [("ledger", paths.ledger), ("spool", paths.spool), ("keys", paths.keys), ("run", paths.run)]
-    own += [(f"central storage {sink.name}", sink.path) for sink in settings.sink]
+    own += [(f"central storage {sink.name}", sink.path) for sink in folders(settings.sink)]
     for name, place in own:
         if _around(source)[0] in _around(place) or _around(place)[0] in _around(source):
             what = f"{source} is, holds or lies in a place of the station's own ({name})."

@@ -21,21 +21,13 @@ from bwcdock.durable import PartFile
 from bwcdock.errors import Conflict, Misused, SpoolBroken, SpoolFull, Unreachable, Untrue
 from bwcdock.ports import Held
 from bwcdock.reading import BLOCK, Buffers, Reading, Whole, chunks, opened, read_back
+from bwcdock.sinks.keys import MAX_NOTE, check_key
 
 MARKER = ".bwcdock-central"
 """Names the volume. A NAS that is not mounted leaves an empty folder behind, and that one has no marker."""
 
 INCOMING = ".incoming"
 """Where content grows until it is complete; on the same volume, so that publishing is one new name."""
-
-MAX_KEY = 1024
-"""Bytes of a key, as in S3, so that every key fits every kind of sink."""
-
-MAX_NOTE = 16 << 20
-"""Bytes of a small document: a receipt of 30,000 recordings has 12 MiB."""
-
-MAX_COMPONENT = 255
-"""Bytes of one component: what the common file systems allow."""
 
 UNTOUCHED = frozenset({MARKER, INCOMING, "lost+found", "@eaDir", "@Recycle", "#recycle", ".snapshot"})
 """What a volume that nobody has put anything on may hold: our own, and what file systems and NAS make themselves."""
@@ -59,28 +51,6 @@ _HINTS = {
     errno.ETIMEDOUT: "Check the network to central storage.",
     errno.EHOSTDOWN: "Check the network to central storage.",
 }
-
-
-def check_key(key: str) -> tuple[str, ...]:
-    """The components of a key; ``Misused`` where it could mean another place or a file of the sink's own.
-
-    A key is relative and '/'-separated. No component is empty, ``.`` or ``..``, has a control character or more than
-    255 bytes, or begins with a dot: dotted names are the sink's own.
-    """
-    parts = tuple(key.split("/"))
-    problem = ""
-    try:
-        if len(key.encode()) > MAX_KEY or any(len(p.encode()) > MAX_COMPONENT for p in parts):
-            problem = "is too long"
-    except UnicodeEncodeError:
-        problem = "is no text"
-    if any(not p or p.startswith(".") for p in parts):
-        problem = "has an empty or dotted component"
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in key):
-        problem = "has a control character"
-    if problem:
-        raise Misused("check key", f"The key {key!r} {problem}.", "Correct the sink's layout in the settings.")
-    return parts
 
 
 class FilesystemSink:

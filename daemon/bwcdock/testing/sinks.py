@@ -13,7 +13,7 @@ from bwcdock.core.facts import Digests
 from bwcdock.errors import Conflict, Unreachable, Untrue
 from bwcdock.ports import Held
 from bwcdock.reading import read_back
-from bwcdock.sinks.filesystem import MAX_NOTE, check_key
+from bwcdock.sinks.keys import MAX_NOTE, check_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

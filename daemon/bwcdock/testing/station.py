@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from bwcdock import app, config
+from bwcdock import app, config, stores
 from bwcdock.audit import AuditView, audit
 from bwcdock.clock import Kernel, WallClock
 from bwcdock.core.facts import Entry, Fact, Finding, Sighting
@@ -24,6 +24,7 @@ from bwcdock.core.session import Session
 from bwcdock.ledger import Reader, open_read_only
 from bwcdock.ports import Clock, Driver, Sink
 from bwcdock.settings import Settings
+from bwcdock.settings.sinks import folders
 from bwcdock.spool import Spool
 from bwcdock.station import Station
 from bwcdock.steps.bench import Bench
@@ -229,11 +230,11 @@ class StationBed:
 
     def central(self, key: str) -> Path:
         """Where an object lies in the real central storage."""
-        return self.settings.sink[0].path / key
+        return folders(self.settings.sink)[0].path / key
 
     def audit(self) -> AuditView:
         """The oracle: everything from nothing."""
-        sinks = app.sinks(self.settings, self.clock) if self.sinks is None else self.sinks
+        sinks = stores.sinks(self.settings, self.clock) if self.sinks is None else self.sinks
         return audit(self.settings, sinks, app.public_key(self.settings))
 
     def must_agree(self) -> AuditView:
