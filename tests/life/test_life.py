@@ -357,7 +357,8 @@ class Life(RuleBasedStateMachine):
         paths = [path for path in sorted(of.files) if of.files[path].data]
         path = paths[file % len(paths)] if paths else ""
         if what == "unplug" and of.serial in self.docked:
-            self.depart(self.docked[of.serial])
+            with self.mortal():  # a death at the book that was armed before may come only now
+                self.depart(self.docked[of.serial])
         elif what == "read well again":
             of.heal()
         elif what == "back":
