@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from bwcdock import app, config, logs
+from bwcdock import allocator, app, config, logs
 from bwcdock import station as stations
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Digests, Kind, Sighting
@@ -71,6 +71,7 @@ class Slots:
 
 async def run(path: Path, told: Path, count: int) -> None:
     """Work until SIGTERM; ``told`` says every half second how many bytes were read so far."""
+    allocator.settle()
     logs.configure("console", "error", sys.stderr)
     stations.DUE_EVERY_S = DUE_EVERY_S
     settings, clock = config.load(path), WallClock()

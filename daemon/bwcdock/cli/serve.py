@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bwcdock import app, desk, logs, slots, systemd
+from bwcdock import allocator, app, desk, logs, slots, systemd
 from bwcdock.cli.common import WELL, settings_of
 from bwcdock.core.facts import Actor
 from bwcdock.desk.acts import Act
@@ -33,6 +33,7 @@ from bwcdock.steps.bench import Bench
 
 def run(asked: argparse.Namespace) -> int:
     """`bwcdock run`."""
+    allocator.settle()
     settings = settings_of(asked)
     logs.configure(settings.log.format, settings.log.level, sys.stderr, line_length=settings.limits.line_length)
     with app.opened(settings) as bench:

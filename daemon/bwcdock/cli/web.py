@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from bwcdock import app, logs, systemd
+from bwcdock import allocator, app, logs, systemd
 from bwcdock.cli.common import WELL, say, settings_of
 from bwcdock.cli.desk import perform
 from bwcdock.clock import WallClock
@@ -38,6 +38,7 @@ ALIVE_S = 10.0
 
 def run(asked: argparse.Namespace) -> int:
     """`bwcdock web`."""
+    allocator.settle()
     settings = settings_of(asked)
     logs.configure(settings.log.format, settings.log.level, sys.stderr, line_length=settings.limits.line_length)
     _become(settings)
