@@ -12,7 +12,7 @@ from bwcdock.core.facts import Actor
 from bwcdock.desk import line
 from bwcdock.ledger import open_read_only
 from bwcdock.web.ranges import part
-from desk_world import HEAD, KEEPER, OFFICER, World, china
+from desk_world import HEAD, KEEPER, OFFICER, OTHER, World, china
 from web_world import Desk, Visitor, attended, house_of, visiting, world_in
 
 PATH = "DCIM/20260302_090000.MP4"
@@ -113,6 +113,15 @@ async def test_a_viewing_is_entered_before_the_first_byte_and_once(world: World,
     none = await visitor.get(f"{where}/bytes", headers={"range": "bytes=5000-"})
     assert (none.status_code, none.headers["content-range"], none.content) == (416, "bytes */5000", b"")
     assert len(used(world, granted)) == 1
+
+
+async def test_an_officer_sees_nothing_of_a_request_that_is_not_his(world: World, desk: Desk, granted: str) -> None:
+    """Neither who asked nor why: and no line is written for him."""
+    stranger = desk.signed_in(OTHER, "officer")
+    for answer in (await stranger.get(address(world, granted)), await stranger.post(address(world, granted), who="W")):
+        assert answer.status_code == 403
+        assert "案情研判" not in answer.text
+    assert used(world, granted) == ()
 
 
 async def test_a_viewing_is_one_persons_and_ends(world: World, desk: Desk, granted: str) -> None:

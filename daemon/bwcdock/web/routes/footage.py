@@ -10,14 +10,14 @@ from starlette.responses import RedirectResponse, Response
 from bwcdock.core.desk.access import Access
 from bwcdock.core.facts import Actor
 from bwcdock.core.record import Record
-from bwcdock.desk import line
+from bwcdock.desk import line, lists
 from bwcdock.errors import BwcdockError
 from bwcdock.lanes import Lane
 from bwcdock.ledger import Reader
 from bwcdock.web.house import House
 from bwcdock.web.packages import Packages
 from bwcdock.web.pages import Pages, Said, TheHouse, Who
-from bwcdock.web.policy import Caller, Place
+from bwcdock.web.policy import Caller, Place, may
 from bwcdock.web.ranges import Part
 from bwcdock.web.render import page
 from bwcdock.web.viewings import Viewings
@@ -44,8 +44,9 @@ def _view(pages: Pages, viewings: Viewings) -> None:
     """A request's recording is opened once, entered once, and played from that."""
 
     @pages.get("/desk/access/{request_id}/view/{record_id}", Place.PLAY)
-    async def ask(request: Request, request_id: str, record_id: str, house: TheHouse) -> Response:
+    async def ask(request: Request, request_id: str, record_id: str, house: TheHouse, caller: Who) -> Response:
         access, record = await house.asker.ask(partial(_named, request_id, record_id))
+        _his_own(house, caller, access)
         return page(request, "desk/view.html", access=access, record=record, error=None)
 
     @pages.post("/desk/access/{request_id}/view/{record_id}", Place.PLAY)
@@ -53,6 +54,7 @@ def _view(pages: Pages, viewings: Viewings) -> None:
         request: Request, request_id: str, record_id: str, house: TheHouse, caller: Who, form: Said
     ) -> Response:
         access, record = await house.asker.ask(partial(_named, request_id, record_id))
+        _his_own(house, caller, access)
         who = str(form.get("who") or "").strip() or access.applicant
         try:
             viewings.must_have_room(caller.person)
@@ -157,6 +159,12 @@ def _access(request_id: str, ledger: Reader) -> Access:
     if access is None:
         raise HTTPException(404)
     return access
+
+
+def _his_own(house: House, caller: Caller, access: Access) -> None:
+    """An officer sees only what he asked for himself, and not what others did or why."""
+    if not may(caller, Place.PLAY, house.law.pack, of=lists.asking_for(access)):
+        raise HTTPException(403)
 
 
 def _named(request_id: str, record_id: str, ledger: Reader) -> tuple[Access, Record]:
