@@ -1,4 +1,4 @@
-"""The signed papers that lie beside the recordings: the manifest of one, and the receipt (移交回执) of a session.
+"""The signed papers in central storage: the manifest of a recording, the receipt (移交回执) of a session, statements.
 
 A signed document is canonical JSON (RFC 8785), so it is one and the same bytes for everybody::
 
@@ -30,6 +30,9 @@ MANIFEST = ".manifest.json"
 
 RECEIPTS = "receipts"
 """The folder of the receipts, here beside the ledger and in central storage."""
+
+STATEMENTS = "statements"
+"""The folder, in central storage, of what is known of its recordings since their manifests were written."""
 
 MAX_DOCUMENT = 16 << 20
 """Bytes of a signed document that are looked at: a receipt of 30,000 recordings has 12 MiB, a manifest 10 KiB."""
@@ -160,6 +163,134 @@ class Receipt(_Paper):
         if told != (len(self.lines), sum(line.size for line in self.lines), hash_of_hashes(self.lines)):
             raise ValueError("count, size or digest is not that of the lines")
         return self
+
+
+class Judged(_Paper):
+    """How a recording stood against its deadline: ``kind`` is a word of :class:`~bwcdock.core.rules.Standing`.
+
+    ``excuse`` is why it is late, where somebody who may has accepted that; empty where nobody has.
+    """
+
+    kind: str
+    article: str
+    due: AwareDatetime
+    met_at: AwareDatetime | None = None
+    excuse: str = ""
+
+
+class Kept(_Paper):
+    """Until when a recording is kept, by which article; ``permanent`` is without end. It never becomes shorter."""
+
+    article: str
+    until: AwareDatetime | None = None
+    permanent: bool = False
+
+
+class Holding(_Paper):
+    """A hold that fits the recording: ``placed`` it keeps it, ``lifted`` it did."""
+
+    id: str
+    state: Literal["placed", "lifted"]
+    reason: str
+    by: str
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+
+
+class Officer(_Paper):
+    """Somebody the recording may be by: as the register knows him, or in the recorder's own words (``name`` empty)."""
+
+    id: str
+    name: str = ""
+    unit: str = ""
+    team: str = ""
+
+
+class CaseNote(_Paper):
+    """The case a recording is bound to, as it is: ``state`` is ``open``, ``closed`` or ``archived``."""
+
+    number: str
+    category: str = ""
+    parties: tuple[str, ...] = ()
+    handler: str = ""
+    state: str = ""
+
+
+class Annotation(_Paper):
+    """All that people said of one recording and the rules concluded, as it was then: it replaces every earlier one.
+
+    By it central storage alone answers for party, place, kind of event, case and officer (S4 第十八条: 当事人、
+    发生地点、事件类型). ``manifest`` is the key of the manifest it belongs to. What is ``sensitive`` is shown to
+    whoever may see such recordings alone. Certificate numbers are not told.
+    """
+
+    record: str
+    manifest: str
+    recorder: str
+    officers: tuple[Officer, ...] = ()
+    case: CaseNote | None = None
+    parties: tuple[str, ...] = ()
+    place: str = ""
+    event: str = ""
+    category: str = ""
+    activity: str = ""
+    tags: tuple[str, ...] = ()
+    important: bool = False
+    sensitive: Literal["", "secret", "privacy"] = ""
+    unrelated: bool = False
+    note: str = ""
+    holds: tuple[Holding, ...] = ()
+    judged: Judged | None = None
+    kept: Kept | None = None
+    sessions: tuple[str, ...] = ()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a hold keeps it."""
+        return any(hold.state == "placed" for hold in self.holds)
+
+
+class DayCount(_Paper):
+    """Of what the station sealed on one of its local days: how many were received, stored here, read here again whole.
+
+    All three are equal once the second look at the last of them agreed; it replaces every earlier count of that day.
+    """
+
+    day: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    received: Size
+    stored: Size
+    readable: Size
+
+
+class Statement(_Paper):
+    """What is known of recordings in one place of central storage, beyond their manifests, up to a leaf of the ledger.
+
+    ``seq`` is that leaf, ``at`` its time; ``after`` the leaf up to which the statement before spoke (-1: there was
+    none). Whatever was said between the two is in it. Where it is long it comes in parts: those before the last
+    lie under ``<seq>-<part>``, the last under ``<seq>``, and only with the last is that position reached. A later
+    statement has the last word on a recording or a day; one without its last part is true as far as it goes. ``sink``
+    is the station's name for the place.
+    """
+
+    schema_id: Literal["bwcdock.statement"] = "bwcdock.statement"
+    version: Literal[1] = 1
+    station: str
+    origin: str
+    sink: str
+    after: Annotated[int, Field(ge=-1)]
+    seq: Size
+    part: Annotated[int, Field(ge=1)] = 1
+    last: bool = True
+    annotations: tuple[Annotation, ...] = ()
+    days: tuple[DayCount, ...] = ()
+    at: AwareDatetime
+    station_version: str
+
+    @property
+    def key(self) -> str:
+        """Its place in central storage: names sort as the statements follow each other."""
+        part = "" if self.last else f"-{self.part:06d}"
+        return f"{STATEMENTS}/{self.station}/{self.seq:020d}{part}.json"
 
 
 def receipt(
