@@ -39,7 +39,11 @@ def store(
     match sink:
         case FolderSink():
             return FilesystemSink(sink.name, sink.path, identity=identity, station=station, pace=pace)
-        case S3Sink() | SftpSink():
+        case SftpSink():
+            from bwcdock.sinks.sftp import SftpStore  # loads an SSH client, which most stations do without
+
+            return SftpStore(sink, identity=identity, station=station, pace=pace)
+        case S3Sink():
             raise Misused("open central storage", f"Sinks of kind {sink.kind} cannot be built yet.", "Use a folder.")
 
 

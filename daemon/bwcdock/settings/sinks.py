@@ -134,6 +134,7 @@ class SftpSink(AnySink):
     private_key: Secret
     known_hosts: StationPath
     connect_timeout_s: Patience = 10
+    answer_timeout_s: Patience = 120
 
     @property
     def place(self) -> str:
