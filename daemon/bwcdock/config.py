@@ -246,6 +246,16 @@ def _together(settings: Settings) -> Iterator[tuple[Loc, str, str]]:
         if sink.name in taken:
             yield ("sink", at, "name"), f'"{sink.name}" is taken by {taken[sink.name]}.', "Choose another name."
         taken[sink.name] = f"[[sink]] {at + 1}"
+        chosen = settings.push_to(sink.name)
+        if (
+            chosen.backoff_max_s < chosen.backoff_first_s
+            and settings.push.backoff_max_s >= settings.push.backoff_first_s
+        ):
+            mine = "backoff_first_s" if sink.backoff_max_s is None else "backoff_max_s"
+            what = (
+                f"leads to a longest wait of {chosen.backoff_max_s:g} s after a first of {chosen.backoff_first_s:g} s."
+            )
+            yield ("sink", at, mine), what, "Set both, the longest at least as long."
     slots: dict[int, int] = {}
     for at, drop in enumerate(settings.drop):
         if drop.slot is not None and slots.setdefault(drop.slot, at) != at:

@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from bwcdock.core.live import RoomView
-from bwcdock.errors import BwcdockError
+from bwcdock.errors import BwcdockError, Unreachable
 
 NAME = "meters.prom"
 """In the run directory: the counts as the process at work published them last; never evidence."""
@@ -236,5 +236,10 @@ def _slot(slot: int | None) -> str:
 
 
 def _kind(error: Exception) -> str:
-    """The error's own name, of which there are a dozen; what is none of the program's errors is a bug."""
+    """The error's own name, of which there are a dozen; what is none of the program's errors is a bug.
+
+    Of central storage that cannot be used, what ails it is told in its place, where it is not merely away.
+    """
+    if isinstance(error, Unreachable) and error.ailment != "away":
+        return error.ailment
     return type(error).__name__.lower() if isinstance(error, BwcdockError) else "bug"

@@ -21,6 +21,7 @@ from bwcdock.core.view import (
     SessionView,
     SpoolView,
     StatusView,
+    StoreView,
     finding_view,
     record_view,
     session_view,
@@ -88,7 +89,42 @@ def status(settings: Settings, ledger: Reader, now: datetime) -> StatusView:
             signed_at=from_ms(head.t) if head else None,
         ),
         findings=tuple(_about(told) for told in ledger.findings(limit=FINDINGS)),
+        stores=stores(settings, ledger, now),
     )
+
+
+AILS = ("down", "hung", "full", "credentials", "clock")
+"""Why a central storage takes nothing, as the codes of findings say it: "sink.", this, and its name."""
+
+
+def ailing(ledger: Reader) -> dict[tuple[str, str], int]:
+    """How many findings hold that say why a central storage takes nothing, by its name and that word."""
+    told: dict[tuple[str, str], int] = {}
+    for code, _, count in ledger.told():
+        sink, _, rest = code.partition(".")
+        word, _, name = rest.partition(".")
+        if sink == "sink" and word in AILS:
+            told[name, word] = told.get((name, word), 0) + count
+    return told
+
+
+def stores(settings: Settings, ledger: Reader, now: datetime) -> tuple[StoreView, ...]:
+    """Every central storage of the settings, and every other that something is still owed to."""
+    queues, closed, ails = ledger.queues(), settings.closed(now), dict(ailing(ledger))
+    found = []
+    for name in dict.fromkeys((*(sink.name for sink in settings.sink), *queues)):
+        queue = queues.get(name)
+        found.append(
+            StoreView(
+                name=name,
+                waiting=queue.count if queue else 0,
+                bytes=queue.bytes if queue else 0,
+                oldest=queue.since if queue else None,
+                ails=next((word for word in AILS if (name, word) in ails), ""),
+                opens=closed.get(name),
+            )
+        )
+    return tuple(found)
 
 
 def shown(ledger: Reader, session: Session, unfinished: Set[str]) -> SessionView:

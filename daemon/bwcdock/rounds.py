@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import structlog
 
 from bwcdock import durable, meters
-from bwcdock.core.facts import Fact, Finding, Found, Scrubbed, Settled, Severity
+from bwcdock.central import Central
+from bwcdock.core.facts import Finding, Scrubbed, Severity
 from bwcdock.core.live import RoomView
 from bwcdock.errors import BwcdockError, LedgerBroken
-from bwcdock.lanes import HANGS, Crew, Lane, LoopLag, own_lane
+from bwcdock.lanes import Lane, LoopLag, own_lane
 from bwcdock.reading import Buffers
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
@@ -39,13 +40,13 @@ class Rounds:
         self,
         bench: Bench,
         desk: Lane,
-        sinks: Mapping[str, Crew],
+        central: Central,
         know: Callable[[Iterable[str]], Awaitable[None]],
     ) -> None:
         self.lag = LoopLag(heard=bench.meters.lagged)
         self._bench = bench
         self._desk = desk
-        self._sinks = sinks
+        self._central = central
         self._know = know
         self._scrubber = Lane("scrub")
         self._show = own_lane("show")
@@ -78,10 +79,7 @@ class Rounds:
 
     async def tell(self, findings: Sequence[Finding], codes: Iterable[str]) -> None:
         """These findings about the station hold now; of ``codes``, those that are not among them no longer do."""
-        told = {finding.code for finding in findings}
-        facts: list[Fact] = [Found(finding=finding) for finding in findings]
-        facts += [Settled(code=code, how="it no longer holds") for code in codes if code not in told]
-        await self._desk.submit(self._bench.book.record, facts)
+        await self._desk.submit(housekeeping.tell, self._bench, findings, codes)
 
     async def _beats(self) -> None:
         """The heartbeat."""
@@ -126,7 +124,7 @@ class Rounds:
 
     async def _bring(self, sink: str) -> None:
         try:
-            head = await self._sinks[sink].call(self._bench.witnesses[sink].bring)
+            head = await self._central.posts[sink].crew.call(self._bench.witnesses[sink].bring)
             self._witnessed_at = self._bench.clock.monotonic()
             self._bench.meters.witnessed(sink, self._bench.clock.now(), head.size if head else 0)
         except LedgerBroken:
@@ -134,18 +132,7 @@ class Rounds:
         except BwcdockError as error:
             log.warning("witness.waits", sink=sink, what=str(error))
             self._bench.meters.sink_failed(sink, error)
-        await self.tell_hung(sink)
-
-    async def tell_hung(self, sink: str) -> None:
-        """Whether calls to this sink hang now; said at once where one is left behind, and again with every head."""
-        limit_s = self._bench.settings.push.call_timeout_s
-        finding = Finding(
-            severity=Severity.WARN,
-            code=f"sink.hung.{sink}",
-            what=f"A call to central storage {sink} has moved nothing for {limit_s:g} s and was left behind.",
-            remedy=f"{HANGS} If it never does, start the station anew: nothing is lost by it.",
-        )
-        await self.tell([finding] if self._sinks[sink].behind else [], [finding.code])
+        await self._central.tell_hung(sink)
 
     async def _scrubs(self) -> None:
         """Read every sealed file of the spool once in ``scrub_days``, evenly spread.

@@ -57,11 +57,20 @@ class Docked(Protocol):
 
 
 class Stands(Protocol):
-    """How a central storage stands: failures in a row."""
+    """How a central storage stands."""
 
     @property
-    def failures(self) -> int:
-        """0 while it answers."""
+    def up(self) -> bool | None:
+        """Whether it answers; ``None`` before it was asked."""
+        ...
+
+    @property
+    def ails(self) -> str | None:
+        """Why it cannot be used, in a word; ``None`` where it can."""
+        ...
+
+    def opens(self, now: datetime) -> datetime:
+        """``now`` within its hours, else when they begin."""
         ...
 
 
@@ -96,7 +105,7 @@ class Showing:
     """The snapshot of a station at work. All methods belong to the event loop; writing has a lane of its own.
 
     ``docked`` says what is docked, ``session`` and ``records`` what is known of it, ``sinks`` how central storage
-    stands by name once it was asked, ``short`` what the next recording lacks in the spool.
+    stands by name, ``short`` what the next recording lacks in the spool.
     """
 
     def __init__(
@@ -227,7 +236,9 @@ class Showing:
     def _sinks(self, now: datetime) -> Iterable[QueueView]:
         asked = self._asked()
         for name, queue in self._queues.items():
-            up = asked[name].failures == 0 if name in asked else None
+            stands = asked.get(name)
+            up = stands.up if stands else None
+            opens = stands.opens(now) if stands else now
             if up != queue.up:
                 queue.up, queue.since = up, now
             oldest = next(iter(queue.waiting.values()), None)
@@ -238,6 +249,8 @@ class Showing:
                 waiting=len(queue.waiting),
                 bytes=queue.size,
                 oldest=oldest[1] if oldest else None,
+                ails=(stands and stands.ails) or "",
+                opens=opens if opens > now else None,
             )
 
     def _room(self) -> RoomView | None:

@@ -6,13 +6,13 @@ stored. If it dies anywhere, the ordinary start is the recovery.
 
 import asyncio
 import gc
-import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
+from bwcdock.central import Central
 from bwcdock.core.facts import Drained, Fact, Finding, Severity
 from bwcdock.core.live import LiveView
 from bwcdock.core.plan import FAR, Act, Action, Plan, World, plan
@@ -27,10 +27,9 @@ from bwcdock.lanes import Crew, Hung, Lane, LoopLag, at_most, least_busy, own_la
 from bwcdock.ports import Driver, Watch
 from bwcdock.rounds import Rounds
 from bwcdock.showing import Showing
-from bwcdock.sinks.around import Backoff, Standing
 from bwcdock.steps import housekeeping, receipt
 from bwcdock.steps.bench import Bench
-from bwcdock.steps.outcome import Outcome
+from bwcdock.steps.outcome import Outcome, away
 from bwcdock.steps.perform import act_of, perform
 
 log = structlog.get_logger()
@@ -66,28 +65,23 @@ class Station:
         self._docks = Docks(bench, drivers, watch, self)
         self._busy: set[Action] = set()
         self._resting: dict[Action, datetime] = {}
-        self._sinks = {name: Standing() for name in bench.sinks}
-        limit_s, spare = chosen.call_timeout_s, bench.settings.limits.hung_calls
-        self._crews = {n: Crew(n, chosen.parallel, limit_s=limit_s, spare=spare) for n in bench.sinks}
         self._house = [own_lane(f"house {n}") for n in range(HOUSE_LANES)]
         self._desk = own_lane("desk")
-        self._papers = Crew("papers", 1, limit_s=limit_s, spare=spare)
+        self._central = Central(bench, self._desk)
+        self._papers = Crew("papers", 1, limit_s=chosen.call_timeout_s, spare=bench.settings.limits.hung_calls)
         """Receipts go to central storage, which may hang: not on the desk, which everything needs."""
-        self._rounds = Rounds(bench, self._desk, self._crews, self.know)
+        self._rounds = Rounds(bench, self._desk, self._central, self.know)
         self._showing = Showing(
             bench,
             docked=lambda: self._docks.dockings,
             session=self.session,
             records=lambda: self.records,
-            sinks=lambda: {name: self._sinks[name] for name in self._judged},
+            sinks=lambda: self._central.posts,
             short=lambda: self._missing or 0,
         )
         self._eraser = Eraser(bench, self._desk, self._docked, lambda: self.records, self.know)
-        self._backoff = Backoff(first_s=chosen.backoff_first_s, max_s=chosen.backoff_max_s)
-        self._chance = random.Random()  # noqa: S311  (it spreads retries; it guards nothing)
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._missing: int | None = None
-        self._judged: set[str] = set()
         self._told: tuple[Finding, ...] = ()
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
@@ -148,7 +142,7 @@ class Station:
     @property
     def pushing(self) -> int:
         """Another number than before wherever a transfer to central storage got on, or waited for the line's turn."""
-        return sum(crew.moves for crew in self._crews.values())
+        return self._central.moves
 
     def live(self) -> LiveView:
         """What moves now, of which no fact tells yet."""
@@ -208,9 +202,10 @@ class Station:
         self._rounds.close()
         self._eraser.close()
         self._showing.close()
-        lanes: tuple[Lane | Crew, ...] = (*self._house, self._desk, self._docks.eyes, self._papers)
-        for lane in (*lanes, *self._crews.values()):
+        for lane in (*self._house, self._desk, self._docks.eyes):
             lane.close()
+        self._papers.close()
+        self._central.close()
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run this beside the loop; a name for each."""
@@ -239,13 +234,14 @@ class Station:
                 records=self.records,
                 docked={rid: d.session for d in self._docks.ready for rid in d.records},
                 first=frozenset(d.session for d in self._docks.ready if d.sighting.priority),
-                sinks={name: standing.not_before or now for name, standing in self._sinks.items()},
+                sinks=self._central.may_begin(now),
                 room=self._room(),
                 held=self.bench.spool.part_rooms(),
                 busy=frozenset(self._busy),
                 resting=self._resting,
                 keep=self.bench.keep,
                 parallel=self.bench.settings.push.parallel,
+                at_once=self._central.at_once,
             )
         )
         if self._missing is None or bool(chosen.missing) != bool(self._missing):
@@ -300,24 +296,25 @@ class Station:
 
     async def _perform(self, action: Action, record: Record) -> Outcome:
         act = act_of(self.bench, action, record)
-        if action.place not in self._crews:
+        post = self._central.posts.get(action.place)
+        if post is None:
             return await least_busy(self._house).submit(perform, self.bench, action, record, act)
         try:
-            outcome = await self._crews[action.place].call(perform, self.bench, action, record, act)
+            outcome = await post.crew.call(perform, self.bench, action, record, act)
         except Hung as hung:
             # It may be storing still: nobody does the same beside it, and it counts for nothing else meanwhile.
             self.bench.meters.sink_failed(action.place, hung)
-            await self._rounds.tell_hung(action.place)
-            await self._judge_sink(action.place, Outcome(sink_down=True, why=hung.what))
+            await self._central.tell_hung(action.place)
+            await self._central.judge(action.place, away(hung))
             self._resting[action] = FAR
             self._busy.discard(action)
             outcome = await hung.back
             self._busy.add(action)  # again, until what came of it is known
-            await self._rounds.tell_hung(action.place)
+            await self._central.tell_hung(action.place)
         except Unreachable as error:
             self.bench.meters.sink_failed(action.place, error)
-            outcome = Outcome(sink_down=True, why=error.what)
-        await self._judge_sink(action.place, outcome)
+            outcome = away(error)
+        await self._central.judge(action.place, outcome)
         return outcome
 
     async def _pull(self, action: Action, record: Record) -> Outcome:
@@ -335,22 +332,6 @@ class Station:
             await self._docks.after(docking, error, outcome)
             return outcome
         return await house.submit(perform, self.bench, action, record, lambda: facts)
-
-    async def _judge_sink(self, sink: str, outcome: Outcome) -> None:
-        was_down = self._sinks[sink].failures > 0
-        if outcome.sink_down:
-            self._sinks[sink] = self._sinks[sink].failed(self.bench.clock.now(), self._backoff, self._chance)
-        else:
-            self._sinks[sink] = Standing()
-        if was_down != outcome.sink_down or sink not in self._judged:  # the first word settles what an earlier run told
-            self._judged.add(sink)
-            finding = Finding(
-                severity=Severity.WARN,
-                code=f"sink.down.{sink}",
-                what=f"Central storage {sink} cannot be reached: {outcome.why}",
-                remedy="Everything else goes on and it is tried again by itself; look after its network and mount.",
-            )
-            await self._rounds.tell([finding] if outcome.sink_down else [], [finding.code])
 
     # --- know ---------------------------------------------------------------------------------------------------------
 

@@ -337,6 +337,13 @@ def test_one_sink_takes_only_so_many_at_once_and_looking_counts_as_pushing():
     assert chosen(*pushes, parallel=2, busy=looking) == []
 
 
+def test_a_sink_that_has_its_own_number_keeps_to_it():
+    pushes = [named(life(*SEALED), f"p{n}", due=n) for n in range(4)]
+    assert [a.record for a in chosen(*pushes, parallel=1, at_once={CENTRE: 3})] == ["p0", "p1", "p2"]
+    assert [a.record for a in chosen(*pushes, parallel=3, at_once={CENTRE: 1})] == ["p0"]
+    assert [a.record for a in chosen(*pushes, parallel=2, at_once={"another": 1})] == ["p0", "p1"]
+
+
 def test_a_full_lane_does_not_hold_up_another():
     records = [named(life(*SEALED), f"p{n}", due=n) for n in range(3)] + [named(PULLED, "seal", due=9)]
     assert [a.record for a in chosen(*records, parallel=1)] == ["p0", "seal"]

@@ -163,6 +163,9 @@ def test_errors_say_what_to_do(root: Path, source: Path, call: str, code: int, h
     assert told.value.hint
     if call == "mkdir":
         assert hint in told.value.hint
+    ails = {errno.ENOSPC: "full", errno.EDQUOT: "full"}
+    ails |= dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "credentials")
+    assert told.value.ailment == ails.get(code, "away")
     FilesystemSink("nas", root).put(KEY, source, DIGESTS, None)
     assert (root / KEY).read_bytes() == DATA
 

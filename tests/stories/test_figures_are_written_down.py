@@ -48,6 +48,7 @@ def unit(name: str) -> str:
     for end, told in (
         ("_timestamp_seconds", "Unix time, s"), ("_seconds", "s"), ("_bytes", "bytes"), ("_ratio", "0 to 1"),
         ("_up", "0 or 1"), ("_vouched", "0 or 1"), ("_down", "0 or 1"), ("_docked", "0 or 1"), ("_info", "1"),
+        ("_closed", "0 or 1"),
     ):  # fmt: skip
         if name.removesuffix("_total").endswith(end):
             return told

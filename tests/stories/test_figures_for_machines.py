@@ -63,7 +63,7 @@ async def test_states_queues_and_findings_are_told(station: Station) -> None:
     assert told["bwcdock_recordings_waiting{for=look}"] == 3
     assert told["bwcdock_sink_unconfirmed_recordings{sink=central}"] == 0
     assert told["bwcdock_sink_queue_age_seconds{sink=central}"] == 0
-    assert (told["bwcdock_sink_down{sink=central}"], told["bwcdock_copies_bad{place=spool}"]) == (0, 0)
+    assert (told["bwcdock_sink_down{ails=down,sink=central}"], told["bwcdock_copies_bad{place=spool}"]) == (0, 0)
     kinds = Counter(
         (told.finding.severity.value, ".".join(told.finding.code.split(".")[:2]))
         for told in station.bed.ask(lambda ledger: ledger.findings())
@@ -137,7 +137,7 @@ async def test_a_queue_grows_old_while_central_storage_is_away(tmp_path: Path) -
     assert told["bwcdock_sink_unconfirmed_recordings{sink=central}"] == 1
     assert told["bwcdock_sink_unconfirmed_bytes{sink=central}"] == SIZE
     assert told["bwcdock_sink_queue_age_seconds{sink=central}"] == 7 * 3600
-    assert told["bwcdock_sink_down{sink=central}"] == 1
+    assert told["bwcdock_sink_down{ails=down,sink=central}"] == 1
     assert told["bwcdock_findings{family=sink.down,severity=warn}"] == 1
 
 

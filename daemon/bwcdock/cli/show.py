@@ -21,6 +21,7 @@ from bwcdock.core.view import (
     RecordView,
     SessionView,
     StatusView,
+    StoreView,
     citation,
 )
 from bwcdock.errors import Misused
@@ -72,6 +73,8 @@ def _status_lines(view: StatusView, zone: str, room: int | None) -> Iterator[str
         used = "" if spool.used is None else f"{size(spool.used)} used, "
         yield f"spool: {used}{size(spool.free)} free of {size(spool.total)}"
     yield f"ledger: {ledger.size} entries, signed to {ledger.signed_size}"
+    for store in view.stores:
+        yield from fold(_store_line(store, ZoneInfo(zone)), room, "  ")
     if view.sessions:
         yield ""
         rows: list[tuple[str, ...]] = [SESSION_TITLES]
@@ -104,6 +107,15 @@ def _status_lines(view: StatusView, zone: str, room: int | None) -> Iterator[str
         for text, count in list(told.items())[-FINDINGS:]:
             yield from fold(text if count == 1 else f"{text} ({count} times)", room, "  ")
         yield from _more(len(told) - FINDINGS, "see `bwcdock status --json`")
+
+
+def _store_line(store: StoreView, zone: ZoneInfo) -> str:
+    waiting = "nothing waits"
+    if store.waiting:
+        waiting = f"{store.waiting} recordings ({size(store.bytes)}) wait, since {_when(store.oldest, zone)}"
+    ails = f" · {store.ails}" if store.ails else ""
+    closed = f" · 未到传送时段 closed until {_when(store.opens, zone)}" if store.opens else ""
+    return f"central storage {store.name}: {waiting}{ails}{closed}"
 
 
 def _session_row(session: SessionView, zone: ZoneInfo) -> tuple[str, ...]:

@@ -46,7 +46,11 @@ class MovingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueView:
-    """A central storage: whether it answers (``None``: not asked yet), since when, and what waits for it."""
+    """A central storage: whether it answers (``None``: not asked yet), since when, and what waits for it.
+
+    ``ails`` says in a word why it cannot be used ("away", "full", "credentials", "clock"), empty where it can.
+    ``opens`` is when its hours begin, ``None`` within them.
+    """
 
     name: str
     up: bool | None = None
@@ -54,6 +58,8 @@ class QueueView:
     waiting: int = 0
     bytes: int = 0
     oldest: datetime | None = None
+    ails: str = ""
+    opens: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ class World:
     may claim one serial, so it is not keyed by recorder). ``first`` are those of them in a priority slot. ``sinks``
     says from when each sink may be tried; a sink that is not in it is not configured. ``busy`` are the actions in
     flight. ``depth`` is how many pulls one recorder may have in flight (two lets the last digest of one file overlap
-    with the first reads of the next); ``parallel`` the same for one sink.
+    with the first reads of the next); ``parallel`` the same for one sink, ``at_once`` for those that have their own.
     """
 
     now: datetime
@@ -60,6 +60,7 @@ class World:
     keep: Keep = field(default_factory=Keep)
     depth: int = 2
     parallel: int = 2
+    at_once: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def _within_limits(world: World, ready: list[Action]) -> Plan:
     chosen = []
     for action in ready:
         lane = _lane(action)
-        limit = world.depth if action.act is Act.PULL else world.parallel
+        limit = world.depth if action.act is Act.PULL else world.at_once.get(action.place, world.parallel)
         if lanes.get(lane, 0) >= limit:
             continue
         if action.act is Act.PULL:

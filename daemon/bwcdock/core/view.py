@@ -391,6 +391,22 @@ class LedgerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreView:
+    """A central storage: what is sealed and not confirmed there, since when, and whether it takes anything now.
+
+    ``ails`` is the findings' word for why it cannot be used ("down", "hung", "full", "credentials", "clock"), empty
+    where none is told; ``opens`` when its hours begin, ``None`` within them.
+    """
+
+    name: str
+    waiting: int
+    bytes: int
+    oldest: datetime | None = None
+    ails: str = ""
+    opens: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
     """The station at one moment, as `bwcdock status` shows it.
 
@@ -414,3 +430,4 @@ class StatusView:
     spool: SpoolView | None
     ledger: LedgerView
     findings: tuple[FindingView, ...]
+    stores: tuple[StoreView, ...] = ()

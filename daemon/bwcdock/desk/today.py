@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bwcdock import overview
 from bwcdock.core.rules import Standing
 from bwcdock.desk.asking import Law
 from bwcdock.ledger import Reader
@@ -15,7 +16,6 @@ INFLOW_OVER = timedelta(days=7)
 """Over how long the inflow is averaged: a week has its quiet days in it."""
 
 UNWITNESSED = "ledger.unwitnessed"
-SINK_DOWN = "sink.down."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def today(settings: Settings, ledger: Reader, law: Law, now: datetime) -> Today:
         stands[each.kind] += each.count
     told = ledger.told()
     codes = {code for code, _, _ in told}
-    queues = ledger.queues()
+    queues, ailing = ledger.queues(), overview.ailing(ledger)
     head = ledger.last_head()
     free, days = _room(settings, ledger, now)
     return Today(
@@ -70,7 +70,7 @@ def today(settings: Settings, ledger: Reader, law: Law, now: datetime) -> Today:
                 waiting=queues[sink.name].count if sink.name in queues else 0,
                 bytes=queues[sink.name].bytes if sink.name in queues else 0,
                 since=queues[sink.name].since if sink.name in queues else None,
-                is_down=f"{SINK_DOWN}{sink.name}" in codes,
+                is_down=any((sink.name, ails) in ailing for ails in overview.AILS),
             )
             for sink in settings.sink
         ),

@@ -1,6 +1,6 @@
 """Whether a station is well, in a few lines for whoever has no Prometheus: a load balancer, a script, a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,6 @@ from bwcdock.errors import BwcdockError
 from bwcdock.ledger import open_read_only
 from bwcdock.metrics import station
 from bwcdock.metrics.exposition import at_work
-from bwcdock.metrics.station import DOWN
 from bwcdock.settings import Settings
 
 SPOOL = ("spool.full", "spool.no_room", "spool.broken")
@@ -43,17 +42,19 @@ def alive(now: datetime) -> Health:
 def health(settings: Settings, now: datetime) -> Health:
     """Whether the station does its work: ledger, daemon, clock, spool, central storage (`/readyz`). Never raises."""
     codes: frozenset[str] = frozenset()
+    ailing: dict[tuple[str, str], int] = {}
     checks = []
     try:
         with open_read_only(settings.paths.ledger) as ledger:
             codes = frozenset(code for code, _, _ in ledger.told())
+            ailing = overview.ailing(ledger)
             checks.append(Check(name="ledger", well=True, what=f"It opens, with {ledger.size} entries."))
     except BwcdockError as error:
         checks.append(Check(name="ledger", well=False, what=error.what, remedy=error.hint))
     published = at_work(settings, now)
     return _of(
         now,
-        [*checks, _daemon(settings, published), _clock(published), _spool(settings, published, codes), *_sinks(codes)],
+        [*checks, _daemon(settings, published), _clock(published), _spool(settings, published, codes), *_sinks(ailing)],
     )
 
 
@@ -94,10 +95,18 @@ def _spool(settings: Settings, published: meters.Published | None, codes: frozen
     return Check(name="spool", well=left > 0, what=what, remedy="" if left > 0 else remedy)
 
 
-def _sinks(codes: frozenset[str]) -> Iterator[Check]:
-    down = sorted({code.removeprefix(start) for code in codes for start in DOWN if code.startswith(start)})
-    if not down:
+def _sinks(ailing: Iterable[tuple[str, str]]) -> Iterator[Check]:
+    if not ailing:
         yield Check(name="sinks", well=True, what="None is known to be away.")
-    for name in down:
-        what = f"Central storage {name} cannot be reached, or hangs."
-        yield Check(name="sinks", well=False, what=what, remedy="Look after its network and mount.")
+    for name, ails in sorted(ailing):
+        what, remedy = _AILS[ails]
+        yield Check(name="sinks", well=False, what=f"Central storage {name} {what}.", remedy=remedy)
+
+
+_AILS = {
+    "down": ("cannot be reached", "Look after its network and mount."),
+    "hung": ("hangs", "Look after its network, its mount and its disks."),
+    "full": ("is full", "Make room there or raise its quota."),
+    "credentials": ("does not let the station in", "Look at the account and its rights there."),
+    "clock": ("and the station differ in their clocks", "Let both ask the same time server."),
+}

@@ -100,9 +100,14 @@ def queues(settings: Settings, ledger: Reader, now: datetime) -> Iterator[Metric
     age = GaugeMetricFamily(
         "bwcdock_sink_queue_age_seconds", "For how long the oldest of them has been sealed.", labels=sink
     )
+    shut = GaugeMetricFamily(
+        "bwcdock_sink_closed", "Whether a sink is given nothing now, as it is outside its hours.", labels=sink
+    )
+    closed = settings.closed(now)
     for name in sorted({each.name for each in settings.sink} | waiting.keys()):
         queue = waiting.get(name)
         count.add_metric([name], queue.count if queue else 0)
         size.add_metric([name], queue.bytes if queue else 0)
         age.add_metric([name], max(0.0, (now - queue.since).total_seconds()) if queue else 0)
-    yield from (count, size, age)
+        shut.add_metric([name], name in closed)
+    yield from (count, size, age, shut)

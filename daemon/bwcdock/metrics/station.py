@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
 
-from bwcdock import __version__, meters
+from bwcdock import __version__, meters, overview
 from bwcdock.core.facts import SPOOL, Beat, Fact, LookedAgain, Scrubbed
 from bwcdock.core.live import RoomView
 from bwcdock.ledger import LastSeen, Reader
@@ -22,9 +22,6 @@ INFLOW_OVER = timedelta(days=7)
 
 MOST_RECORDERS = 500
 """Recorders that are told one by one, those that were docked last: a few figures each, and a read of the ledger."""
-
-DOWN = ("sink.down.", "sink.hung.")
-"""How the findings begin that say that a sink cannot be reached; the rest is its name."""
 
 BAD = "copy.bad."
 """How the findings begin that say that a copy is not what was sealed; the rest is where it lies."""
@@ -150,13 +147,9 @@ def findings(settings: Settings, ledger: Reader) -> Iterator[Metric]:
     """The findings that hold; those that are about a sink or a copy once more with its name."""
     names = [sink.name for sink in settings.sink]
     families: Counter[tuple[str, str]] = Counter()
-    down: Counter[str] = Counter()
     bad: Counter[str] = Counter(dict.fromkeys((SPOOL, *names), 0))
     for code, severity, count in ledger.told():
         families[severity, family(code)] += count
-        for start in DOWN:
-            if code.startswith(start):
-                down[code.removeprefix(start)] += count
         if code.startswith(BAD):
             bad[code.removeprefix(BAD)] += count
     told = GaugeMetricFamily(
@@ -165,12 +158,16 @@ def findings(settings: Settings, ledger: Reader) -> Iterator[Metric]:
     for (severity, name), count in sorted(families.items()):
         told.add_metric([severity, name], count)
     yield told
-    sinks = GaugeMetricFamily("bwcdock_sink_down", "Whether a sink cannot be reached, or hangs.", labels=["sink"])
+    sinks = GaugeMetricFamily(
+        "bwcdock_sink_down", "Whether a sink cannot be used, by what ails it.", labels=["sink", "ails"]
+    )
+    down = overview.ailing(ledger)
     copies = GaugeMetricFamily(
         "bwcdock_copies_bad", "Copies found to be other than what was sealed, by where they lie.", labels=["place"]
     )
-    for name in sorted({*names, *down}):
-        sinks.add_metric([name], down[name] > 0)
+    for name in sorted({*names, *(name for name, _ in down)}):
+        for ails in overview.AILS:
+            sinks.add_metric([name, ails], (name, ails) in down)
     for place, count in sorted(bad.items()):
         copies.add_metric([place], count)
     yield from (sinks, copies)

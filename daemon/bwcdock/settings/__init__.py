@@ -1,10 +1,12 @@
 """The station's settings as frozen values, each with its kind and its default."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from bwcdock.core.window import Window
 from bwcdock.settings.kinds import (
     Address,
     Count,
@@ -229,3 +231,14 @@ class Settings(Table):
     ledger: Ledger = Ledger()
     limits: Limits = Limits()
     log: Log = Log()
+
+    def closed(self, now: datetime) -> dict[str, datetime]:
+        """The sinks outside their hours at ``now``, each with the moment from which recordings are carried there."""
+        opens = {sink.name: Window(sink.window, self.station.zone).opens(now) for sink in self.sink}
+        return {name: moment for name, moment in opens.items() if moment > now}
+
+    def push_to(self, name: str) -> Push:
+        """How recordings are carried to one sink: as [push] says, but for what the sink itself says."""
+        own = next((sink for sink in self.sink if sink.name == name), None)
+        told = {field: getattr(own, field) for field in ("backoff_first_s", "backoff_max_s", "parallel")} if own else {}
+        return self.push.model_copy(update={field: value for field, value in told.items() if value is not None})

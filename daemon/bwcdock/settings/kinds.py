@@ -14,6 +14,7 @@ from pydantic import model_validator as model_check
 from pydantic_core import PydanticCustomError
 
 from bwcdock.core.names import LAYOUT, layout_problem
+from bwcdock.core.window import NoWindow, parse
 from bwcdock.errors import Misused
 
 _SECRET_BYTES = 64 << 10
@@ -82,6 +83,14 @@ def _layout(value: str) -> str:
     return value
 
 
+def _window(value: str) -> str:
+    try:
+        parse(value)
+    except NoWindow as problem:
+        raise wrong(str(problem), problem.remedy) from problem
+    return value
+
+
 def _address(value: str) -> str:
     host, colon, port = value.rpartition(":")
     try:
@@ -121,6 +130,7 @@ Network = Annotated[str, AfterValidator(_network)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 Layout = Annotated[str, AfterValidator(_layout)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Hours = Annotated[str, AfterValidator(_window)]
 StationPath = Annotated[Path, BeforeValidator(_path_text), AfterValidator(_rooted)]
 
 

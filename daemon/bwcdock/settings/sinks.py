@@ -13,6 +13,7 @@ from bwcdock.settings.kinds import (
     Count,
     Flag,
     HostName,
+    Hours,
     Layout,
     Name,
     Seconds,
@@ -74,7 +75,7 @@ class AnySink(Table):
     parallel: Count | None = None
     backoff_first_s: Seconds | None = None
     backoff_max_s: Seconds | None = None
-    window: Annotated[tuple[str, ...], Field(max_length=20)] = ()
+    window: Annotated[tuple[Hours, ...], Field(max_length=20)] = ()
     scrub_percent_a_day: Share = 1
 
 

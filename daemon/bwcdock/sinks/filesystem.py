@@ -18,7 +18,7 @@ from bwcdock import durable
 from bwcdock.calls import SYSTEM, System
 from bwcdock.core.facts import Digests
 from bwcdock.durable import PartFile
-from bwcdock.errors import Conflict, Misused, SpoolBroken, SpoolFull, Unreachable, Untrue
+from bwcdock.errors import Ailment, Conflict, Misused, SpoolBroken, SpoolFull, Unreachable, Untrue
 from bwcdock.ports import Held
 from bwcdock.reading import BLOCK, Buffers, Reading, Whole, chunks, opened, read_back
 from bwcdock.sinks.keys import MAX_NOTE, check_key
@@ -51,6 +51,15 @@ _HINTS = {
     errno.ETIMEDOUT: "Check the network to central storage.",
     errno.EHOSTDOWN: "Check the network to central storage.",
 }
+
+_AILMENTS: dict[int, Ailment] = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EROFS: "credentials",
+    errno.EACCES: "credentials",
+    errno.EPERM: "credentials",
+}
+"""What ails it where it is not gone or busy: no room left, or that we may not do it."""
 
 
 class FilesystemSink:
@@ -354,13 +363,21 @@ class FilesystemSink:
                 what = f"Something that is not ours lies on the way to {key}: {error.strerror}."
                 raise Conflict(op, what, "Find out who put it there; nothing was written.", key) from error
             hint = _HINTS.get(error.errno or 0, "Check central storage and the network to it.")
-            raise Unreachable(op, f"{self.name} cannot be used: {error.strerror or error}.", hint, self.name) from error
+            what = f"{self.name} cannot be used: {error.strerror or error}."
+            raise Unreachable(op, what, hint, self.name, ailment=_ailment(error)) from error
         except Misused as error:
             raise Unreachable(op, f"{self.name} is busy: {error.what}", "It is tried again.", self.name) from error
         except SpoolFull as error:
-            raise Unreachable(op, f"{self.name} is full.", _HINTS[errno.ENOSPC], self.name) from error
+            what = f"{self.name} is full."
+            raise Unreachable(op, what, _HINTS[errno.ENOSPC], self.name, ailment="full") from error
         except SpoolBroken as error:
-            raise Unreachable(op, f"{self.name} failed: {error.what}", _HINTS[errno.EIO], self.name) from error
+            what, ailment = f"{self.name} failed: {error.what}", _ailment(error.__cause__)
+            raise Unreachable(op, what, _HINTS[errno.EIO], self.name, ailment=ailment) from error
+
+
+def _ailment(error: BaseException | None) -> Ailment:
+    code = error.errno if isinstance(error, OSError) else None
+    return _AILMENTS.get(code or 0, "away")
 
 
 class _SourceError(Exception):

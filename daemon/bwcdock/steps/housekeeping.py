@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -162,6 +163,14 @@ def _gone_sink(name: str, count: int) -> Finding:
         remedy=f"Put the [[sink]] named {name} back into the settings and start the station anew; what is owed there "
         "counts as owed, and stays in the spool, until it is there.",
     )
+
+
+def tell(bench: Bench, findings: Sequence[Finding], codes: Iterable[str]) -> None:
+    """These findings about the station hold now; of ``codes``, those that are not among them no longer do."""
+    told = {finding.code for finding in findings}
+    facts: list[Fact] = [Found(finding=finding) for finding in findings]
+    facts += [Settled(code=code, how="it no longer holds") for code in codes if code not in told]
+    bench.book.record(facts)
 
 
 def sign_head(bench: Bench) -> int:

@@ -7,8 +7,10 @@ from bwcdock.core.names import show
 from bwcdock.core.plan import Act, Action
 from bwcdock.core.record import Record, State
 from bwcdock.errors import (
+    Ailment,
     BwcdockError,
     Conflict,
+    Declined,
     Misbehaved,
     NotAllowed,
     SpoolBroken,
@@ -30,19 +32,27 @@ ALARM_REST_S = 3600.0
 class Outcome:
     """``facts`` to record; ``rest_s`` until this action may be tried again (0: at once).
 
-    ``ends_session`` says that the recorder itself is at fault or gone; ``sink_down`` that its sink rests for all.
-    ``drop_part``: the partial copy must not be built on. ``faulted``: the recorder is still there but at fault. ``bug``
-    says that the error was none of the world's. ``why`` is the error in one sentence.
+    ``ends_session`` says that the recorder itself is at fault or gone; ``sink_down`` that its sink rests for all, for
+    its ``ailment``. ``drop_part``: the partial copy must not be built on. ``faulted``: the recorder is still there but
+    at fault. ``bug`` says that the error was none of the world's. ``why`` is the error in one sentence, ``hint`` its
+    remedy.
     """
 
     facts: tuple[Fact, ...] = ()
     rest_s: float = 0.0
     ends_session: bool = False
     sink_down: bool = False
+    ailment: Ailment = "away"
     drop_part: bool = False
     faulted: bool = False
     bug: bool = False
     why: str = ""
+    hint: str = ""
+
+
+def away(error: Unreachable) -> Outcome:
+    """A sink cannot be used for now."""
+    return Outcome(sink_down=True, ailment=error.ailment, why=error.what, hint=error.hint)
 
 
 def of(action: Action, record: Record, error: Exception, *, distrust_limit: int) -> Outcome:
@@ -52,7 +62,7 @@ def of(action: Action, record: Record, error: Exception, *, distrust_limit: int)
         case Unplugged() | Misbehaved() if action.act is Act.PULL:
             return Outcome(ends_session=True, faulted=isinstance(error, Misbehaved), why=error.what)
         case Unreachable():
-            return Outcome(sink_down=True, why=error.what)
+            return away(error)
         case Untrue() if record.state in {State.LISTED, State.PULLED}:
             if record.distrusts + 1 >= distrust_limit:
                 return Outcome(facts=(_quarantined(record, "untrue", error),), drop_part=True)
@@ -61,6 +71,8 @@ def of(action: Action, record: Record, error: Exception, *, distrust_limit: int)
             return Outcome(facts=(_quarantined(record, "unreadable", error),))
         case Conflict():
             return Outcome(facts=(_found(record, f"sink.conflict.{action.place}", error),), rest_s=ALARM_REST_S)
+        case Declined():
+            return Outcome(facts=(_found(record, f"sink.declined.{action.place}", error),), rest_s=ALARM_REST_S)
         case SpoolFull() | SpoolBroken():
             # Not "spool.full", which is the plan's own and settled by it; these are settled by the next seal.
             code = "spool.no_room" if isinstance(error, SpoolFull) else "spool.broken"

@@ -64,7 +64,7 @@ def push(bench: Bench, record: Record, sink: str) -> tuple[Fact, ...]:
     )
     settled = [
         Settled(record=record.id, code=code, how=f"confirmed in {sink}")
-        for code in (f"sink.conflict.{sink}", f"copy.bad.{sink}", "recording.gone")
+        for code in (f"sink.conflict.{sink}", f"sink.declined.{sink}", f"copy.bad.{sink}", "recording.gone")
     ]
     return (confirmed, *settled)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from blake3 import blake3
 
 from bwcdock.core.facts import Digests
-from bwcdock.errors import Conflict, Unreachable, Untrue
+from bwcdock.errors import Ailment, Conflict, Declined, Unreachable, Untrue
 from bwcdock.ports import Held
 from bwcdock.reading import read_back
 from bwcdock.sinks.keys import MAX_NOTE, check_key
@@ -33,7 +33,8 @@ class SinkFault:
 class MemorySink:
     """A sink in memory. ``objects`` is what is published, ``arrived`` what a cut transfer left, ``calls`` every call.
 
-    ``down`` makes every call fail as unreachable for as long as it is set: the NAS is gone.
+    ``down`` makes every call fail as unreachable for as long as it is set, as ``ails`` says: the NAS is gone, or full.
+    ``declines`` makes it refuse, for good, whatever has this in its key.
     """
 
     def __init__(self, name: str = "central", faults: Iterable[SinkFault] = ()) -> None:
@@ -44,6 +45,8 @@ class MemorySink:
         self.calls: list[tuple[str, str]] = []
         self.sent = 0
         self.down = False
+        self.ails: Ailment = "away"
+        self.declines = ""
         self._faults: dict[tuple[str, int], SinkFault] = {(f.op, f.nth): f for f in faults}
 
     def stat(self, key: str) -> Held | None:
@@ -104,7 +107,10 @@ class MemorySink:
         self.calls.append((op, key))
         fault = self._faults.get((op, sum(1 for o, _ in self.calls if o == op)))
         if self.down or (fault and fault.how == "before"):
-            raise Unreachable(op, f"{self.name} cannot be reached.", "Mount it.", self.name)
+            what = f"{self.name} cannot be used ({self.ails})."
+            raise Unreachable(op, what, "Mount it.", self.name, ailment=self.ails)
+        if op == "put" and self.declines and self.declines in key:
+            raise Declined(op, f"{self.name} takes no {self.declines}.", "Ask for it to be let in.")
         return fault
 
     def _end(self, fault: SinkFault | None) -> None:

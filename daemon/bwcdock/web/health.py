@@ -30,6 +30,7 @@ LOUD = (Severity.REFUSE, Severity.WARN, Severity.NOTE)
 class SinkHealth:
     """A central storage: whether it answers (``None``: nobody says), what waits for it, what it confirmed last.
 
+    ``ails`` and ``opens`` are as in :class:`~bwcdock.core.live.QueueView`; the hours are known without the daemon too.
     ``errors`` are the calls that failed since the process at work began; ``witnessed_at`` is when it was last found to
     have a signed head, and ``witnessed`` how many entries that head covers.
     """
@@ -45,6 +46,8 @@ class SinkHealth:
     witnessed_at: datetime | None
     witnessed: int | None
     is_stale: bool
+    ails: str = ""
+    opens: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,7 @@ def sinks(settings: Settings, ledger: Reader, now: datetime) -> tuple[SinkHealth
     confirmed = _last_confirmed(ledger)
     counted = _counts(settings)
     alarm = timedelta(seconds=settings.ledger.witness_alarm_s)
+    closed = settings.closed(now)
     found = []
     for name in dict.fromkeys((*(sink.name for sink in settings.sink), *queues)):
         queue, seen = queues.get(name), counted.get(("bwcdock_ledger_witnessed_timestamp_seconds", name))
@@ -145,6 +149,8 @@ def sinks(settings: Settings, ledger: Reader, now: datetime) -> tuple[SinkHealth
                 witnessed_at=witnessed_at,
                 witnessed=None if size is None else round(size),
                 is_stale=witnessed_at is not None and now - witnessed_at > alarm,
+                ails=shown[name].ails if name in shown else "",
+                opens=closed.get(name),
             )
         )
     return tuple(found)
