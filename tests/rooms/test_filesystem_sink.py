@@ -15,6 +15,7 @@ from typing import Literal
 
 import pytest
 from bwcdock.errors import Conflict, Unreachable, Untrue
+from bwcdock.ports import Lists
 from bwcdock.sinks.around import Backoff, Standing, Throttle
 from bwcdock.sinks.filesystem import MARKER, FilesystemSink
 from bwcdock.testing.calls import Cut, Died, Fault, FaultySystem, PowerCut
@@ -396,3 +397,50 @@ def test_memory_sink_faults(source: Path) -> None:
     sink.down = True
     with pytest.raises(Unreachable):
         sink.stat(KEY)
+
+
+# --- what it holds ----------------------------------------------------------------------------------------------------
+
+
+def test_what_it_holds_is_listed_at_any_depth_in_order(root: Path, tmp_path: Path) -> None:
+    sink = FilesystemSink("nas", root)
+    for key in ("b/2/y.json", "b/1.json", "b/10/x.json", "a.json", "b/10/x.mp4", "c/z.json"):
+        sink.note(key, key.encode())
+    (root / "b" / ".hidden.json").write_bytes(b"")
+    (root / "b" / "way\nout.json").write_bytes(b"")
+    (root / "b" / "link.json").symlink_to(root / "a.json")
+    (root / "d").symlink_to(tmp_path)
+    (tmp_path / "outside.json").write_bytes(b"")
+    assert isinstance(sink, Lists)
+    assert list(sink.keys("", ".json")) == ["a.json", "b/1.json", "b/10/x.json", "b/2/y.json", "c/z.json"]
+    assert list(sink.keys("b/10", "")) == ["b/10/x.json", "b/10/x.mp4"]
+    assert list(sink.keys("none/there", "")) == []
+    for key in sink.keys("", ""):
+        assert sink.recall(key) is not None
+
+
+def test_a_listing_that_ends_early_leaves_nothing_open(root: Path) -> None:
+    sink = FilesystemSink("nas", root)
+    sink.note("a/b/1", b"")
+    sink.note("a/b/2", b"")
+    listing = sink.keys("", "")
+    assert next(listing) == "a/b/1"
+    listing.close()
+
+
+def test_a_listing_of_what_is_not_there_is_no_empty_listing(root: Path) -> None:
+    (root / MARKER).unlink()
+    with pytest.raises(Unreachable):
+        list(FilesystemSink("nas", root).keys("", ""))
+
+
+def test_a_listing_goes_on_behind_what_was_taken_away_meanwhile(root: Path) -> None:
+    sink = FilesystemSink("nas", root)
+    for key in ("a/1", "b/1", "c", "d"):
+        sink.note(key, b"")
+    listing = sink.keys("", "")
+    assert next(listing) == "a/1"
+    (root / "b" / "1").unlink()
+    (root / "b").rmdir()
+    (root / "c").unlink()
+    assert list(listing) == ["d"]

@@ -6,6 +6,7 @@ import heapq
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -186,6 +187,19 @@ class FilesystemSink:
                 return []
         plain = [name for name in names if name.isprintable()]
         return [f"{prefix}/{name}" for name in heapq.nlargest(most, plain)]
+
+    def keys(self, prefix: str, suffix: str) -> Generator[str]:
+        """See :class:`bwcdock.ports.Lists`: folder by folder, so that only the names of one way down are in memory.
+
+        Dotted names are the sink's own workshop; links lead outside, and what is no good key is nothing of ours.
+        """
+        parts = check_key(prefix) if prefix else ()
+        with self._told("list", prefix or "."), self._central() as root:
+            try:
+                with self._folder(root, (*parts, "")) as (folder, _):
+                    yield from _below(folder, f"{prefix}/" if prefix else "", suffix)
+            except FileNotFoundError:
+                return
 
     def tidy(self, before: datetime) -> None:
         """See :class:`bwcdock.ports.Tidies`: only parts with this station's name, each under its own lock."""
@@ -390,6 +404,23 @@ def _chunks_of(source: Path) -> Iterator[memoryview]:
             yield from chunks(reading, Buffers(count=1))
     except OSError as error:
         raise _SourceError(error.strerror or str(error)) from error
+
+
+def _below(folder: int, at: str, suffix: str) -> Generator[str]:
+    """The keys below an open folder, in order of names; each folder is open while its own are told."""
+    for name in sorted(name for name in os.listdir(folder) if name.isprintable() and not name.startswith(".")):
+        try:
+            kind = os.lstat(name, dir_fd=folder).st_mode
+            inner = os.open(name, _DIRECTORY, dir_fd=folder) if stat.S_ISDIR(kind) else -1
+        except FileNotFoundError:  # taken away since: nothing of ours ever is
+            continue
+        if stat.S_ISREG(kind) and name.endswith(suffix):
+            yield at + name
+        elif inner >= 0:
+            try:
+                yield from _below(inner, f"{at}{name}/", suffix)
+            finally:
+                os.close(inner)
 
 
 def _marker(root: int) -> str:
