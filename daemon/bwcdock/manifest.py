@@ -37,6 +37,8 @@ STATEMENTS = "statements"
 MAX_DOCUMENT = 16 << 20
 """Bytes of a signed document that are looked at: a receipt of 30,000 recordings has 12 MiB, a manifest 10 KiB."""
 
+_HEAD, _BETWEEN = b'{"payload":', b',"signature":'
+
 M = TypeVar("M", bound=BaseModel)
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Blake3 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -346,14 +348,13 @@ def sign(document: BaseModel, signer: DocumentSigner) -> bytes:
 def open_signed(data: bytes, model: type[M], verifier: Verifier) -> M:
     """The ``model`` in ``data``, signed by exactly this key; else :class:`~bwcdock.errors.Untrue`."""
     try:
-        document = _parsed(data)
-        payload, signature = document["payload"], document["signature"]
-        if document.keys() != {"payload", "signature"} or signature.keys() != {"alg", "key", "sig"}:
+        payload, signature = _parted(data)
+        if signature.keys() != {"alg", "key", "sig"}:
             raise ValueError("it is no signed document")
         if signature["alg"] != "ed25519" or signature["key"] != key_of(verifier):
             raise ValueError(f"it is signed by {signature['key']!r}, not by {key_of(verifier)}")
-        _public(verifier).verify(base64.b64decode(signature["sig"], validate=True), rfc8785.dumps(payload))
-        return model.model_validate_json(json.dumps(payload))
+        _public(verifier).verify(base64.b64decode(signature["sig"], validate=True), payload)
+        return model.model_validate_json(payload)
     except InvalidSignature as error:
         raise _untrue(model, "the signature is wrong") from error
     except ValidationError as error:
@@ -362,19 +363,38 @@ def open_signed(data: bytes, model: type[M], verifier: Verifier) -> M:
         raise _untrue(model, str(error) or "it is no signed document") from error
 
 
+def signed_by(data: bytes) -> str:
+    """The name of the key by which a document says it is signed, as :func:`key_of` tells it; nothing is proven by it.
+
+    Empty where it is no signed document.
+    """
+    try:
+        key = _parted(data)[1]["key"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+    return key if isinstance(key, str) else ""
+
+
 def key_of(verifier: Verifier) -> str:
     """The name of a key in a document: the first two parts of its C2SP text, ``origin+hex key id``."""
     return "+".join(verifier.vkey.split("+", 2)[:2])
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parted(data: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The very bytes that were signed, and the signature beside them.
+
+    The signature is over these bytes, so another spelling of the same JSON in them does not hold. Around them there is
+    one spelling and no other: what is not exactly it is refused, and one document stays one.
+    """
     if len(data) > MAX_DOCUMENT:
         raise ValueError(f"it has {len(data)} bytes")
-    document = json.loads(data.decode())
-    # Another spelling of the same JSON (a name twice, loose white space) would be other bytes with a good signature.
-    if not isinstance(document, dict) or rfc8785.dumps(document) != data:
+    head, payload_end = len(_HEAD), data.rfind(_BETWEEN)
+    if not data.startswith(_HEAD) or payload_end < head:
+        raise ValueError("it is no signed document in canonical JSON")
+    signature = json.loads(data[payload_end + len(_BETWEEN) : -1].decode())
+    if not isinstance(signature, dict) or _BETWEEN + rfc8785.dumps(signature) + b"}" != data[payload_end:]:
         raise ValueError("it is no canonical JSON")
-    return document
+    return data[head:payload_end], signature
 
 
 def _public(verifier: Verifier) -> Ed25519PublicKey:

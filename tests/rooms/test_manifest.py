@@ -161,7 +161,7 @@ def test_one_spelling_only() -> None:
     loose = json.dumps(json.loads(data)).encode()
     twice = data.replace(b'{"payload"', b'{"payload":{},"payload"', 1)
     for bad in (loose, twice):
-        with pytest.raises(Untrue, match="canonical"):
+        with pytest.raises(Untrue, match=r"canonical|the signature is wrong"):
             open_signed(bad, Receipt, SIGNER.verifier)
 
 
