@@ -190,6 +190,13 @@ def test_the_screen_is_an_example_that_names_the_wall_where_the_pages_listen():
     assert "bwcdock-web.service" not in install.ENABLED, "whoever opens the pages decides that"
 
 
+def test_the_screens_compositor_has_room_for_its_socket():
+    """ProtectHome= hides /run/user, where a session would have put it; PAM's own word of it must not count."""
+    assert one(KIOSK, "[Service] ProtectHome") == "yes"
+    room = f"XDG_RUNTIME_DIR=/run/{one(KIOSK, '[Service] RuntimeDirectory')}"
+    assert one(KIOSK, "[Service] ExecStart").startswith(f"/usr/bin/env {room} /usr/bin/cage ")
+
+
 def test_every_unit_is_explained():
     page = (UNITS.parent / "docs" / "systemd.md").read_text(encoding="utf-8")
     for name in (*NAMES, *CONFS):
