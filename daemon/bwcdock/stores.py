@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bwcdock import durable
+from bwcdock.clock import WallClock
 from bwcdock.errors import Misused
 from bwcdock.lanes import moved
 from bwcdock.ledger import open_read_only
@@ -14,6 +15,9 @@ from bwcdock.sinks.around import Throttle
 from bwcdock.sinks.filesystem import FilesystemSink
 
 CENTRAL_ID = "{name}.central"
+
+UPLOADS = "uploads"
+"""In the spool: a note for each upload that is not finished, a folder for each sink."""
 
 PIECE_S = 0.1
 """A wait for the line's turn is made of such pieces, each a sign of life: to be held back is not to hang."""
@@ -44,7 +48,22 @@ def store(
 
             return SftpStore(sink, identity=identity, station=station, pace=pace)
         case S3Sink():
-            raise Misused("open central storage", f"Sinks of kind {sink.kind} cannot be built yet.", "Use a folder.")
+            return _s3(settings, sink, identity, pace)
+
+
+def _s3(settings: Settings, sink: S3Sink, identity: str | None, pace: Callable[[int], None]) -> Store:
+    from bwcdock.sinks.s3.store import S3Store  # its client takes a third of a second and 25 MiB: where it is used
+
+    return S3Store(
+        sink,
+        access_key=sink.access_key.read(),
+        secret_key=sink.secret_key.read(),
+        uploads=settings.paths.spool / UPLOADS / sink.name,
+        now=WallClock().now,
+        identity=identity,
+        station=settings.station.name,
+        pace=pace,
+    )
 
 
 def identity_of(settings: Settings, name: str) -> str | None:

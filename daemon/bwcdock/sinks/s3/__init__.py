@@ -1,0 +1,1 @@
+"""Central storage in a store that speaks S3."""
