@@ -3,8 +3,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+SERVED := .venv-services/.installed
 
-.PHONY: setup demo test browser check check-dock bench bench-wall faults deb hardware lock clean
+.PHONY: setup demo test browser check check-dock services bench bench-wall faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -39,6 +40,14 @@ check: $(STAMP) ## format, lint, types, import contracts
 check-dock: $(STAMP) ## the dock against this machine's udev and systemd (needs Debian's udev, systemd, strace; as root it does more, else it says what it skips)
 	$(BIN)/python -m pytest -q tests/dock
 
+services: $(STAMP) $(SERVED) ## central storage and the catalogue on real servers: SeaweedFS, OpenSSH, PostgreSQL (needs Debian's openssh-server and postgresql)
+	$(BIN)/python -m pytest -q tests/services
+
+$(SERVED): requirements.services.lock
+	@$(PYTHON) -m venv .venv-services
+	.venv-services/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.services.lock
+	@touch $@
+
 bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
 	$(BIN)/python -m bench
 
@@ -54,9 +63,10 @@ deb: $(STAMP) ## the Debian package, in dist/ (needs Debian's python3-venv and d
 hardware: $(STAMP) ## a dock in a virtual machine: real udev, systemd and USB recorders (needs root and QEMU)
 	$(BIN)/python tests/hardware
 
-lock: ## write requirements.lock and requirements.run.lock anew (needs uv)
+lock: ## write the requirements.*.lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock pyproject.toml -o requirements.run.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header tests/services/requirements.in -o requirements.services.lock
 
 clean: ## remove what was made here
-	rm -rf $(VENV) demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-services demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

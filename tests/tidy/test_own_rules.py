@@ -307,8 +307,12 @@ HOST = "https://packages.example/simple"
 GOOD = "rich==14.0.0 \\\n    --hash=sha256:" + "a" * 64 + "\n"
 
 
-def test_the_lock_pins_everything_by_hash_and_names_no_host():
-    assert list(unlocked(LOCK)) == []
+@pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements*.lock")))
+def test_each_lock_pins_everything_by_hash_and_names_no_host(lock):
+    assert list(unlocked((ROOT / lock).read_text())) == []
+
+
+def test_the_lock_holds_everything_that_is_needed():
     pinned = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in LOCK.splitlines() if "==" in line}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]

@@ -1,0 +1,93 @@
+"""SeaweedFS as an S3 store: one program, everything on loopback, nothing told to its makers."""
+
+import http.client
+import json
+from pathlib import Path
+
+from processes import Server, free_ports, program
+from s3_place import S3Place
+
+HINT = "Run it by `make services`, which installs it into .venv-services."
+TOOLS = Path(__file__).resolve().parents[2] / ".venv-services" / "bin"
+
+VOLUME_MB = 1024
+"""Room is taken in volumes, as they are needed."""
+
+
+class SeaweedFs:
+    """A server over ``folder`` that keeps what it has across a stop and a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        data, settings = folder / "data", folder / "s3.json"
+        data.mkdir()
+        self._port, *others = free_ports(8)
+        self.admin = S3Place(endpoint=f"http://127.0.0.1:{self._port}", access_key="admin", secret_key="of the store")
+        self.uploader = S3Place(endpoint=self.admin.endpoint, access_key="dock", secret_key="of the dock")
+        settings.write_text(
+            json.dumps(
+                {
+                    "identities": [
+                        _identity("admin", self.admin, ["Admin", "Read", "Write", "List", "Tagging"]),
+                        _identity("dock", self.uploader, ["Read", "Write", "List"]),
+                    ]
+                }
+            )
+        )
+        named = dict(zip(("master", "volume", "filer"), others[:3], strict=True))
+        wired = dict(zip(("master", "volume", "filer", "s3"), others[3:], strict=True))
+        command: list[str | Path] = [
+            program("weed", TOOLS, hint=HINT),
+            f"-logdir={folder}",
+            "server",
+            f"-dir={data}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-filer",
+            "-s3",
+            *(f"-{name}.port={port}" for name, port in named.items()),
+            *(f"-{name}.port.grpc={port}" for name, port in wired.items()),
+            f"-s3.port={self._port}",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-s3.iam=false",
+            f"-s3.config={settings}",
+            f"-s3.localSocket={folder}/s3.sock",
+            f"-filer.localSocket={folder}/filer.sock",
+            "-master.telemetry=false",  # it tells its makers otherwise
+            "-master.electionTimeout=1s",  # alone, it need not wait ten for others
+            f"-master.volumeSizeLimitMB={VOLUME_MB}",
+            "-volume.preStopSeconds=0",
+            "-volume.max=64",
+            "-volume.minFreeSpace=1GiB",
+        ]
+        self._server = Server(command, folder / "log")
+
+    def start(self) -> None:
+        """Come up, after an end with what it had."""
+        self._server.start(self._answers)
+
+    def kill(self) -> None:
+        """End it, as a power cut does."""
+        self._server.kill()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._server.pid
+
+    def _answers(self) -> bool:
+        """It is there when it refuses a stranger, and not yet while it makes excuses."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status < 500
+        except http.client.HTTPException:
+            return False
+        finally:
+            connection.close()
+
+
+def _identity(name: str, place: S3Place, may: list[str]) -> dict[str, object]:
+    keys = [{"accessKey": place.access_key, "secretKey": place.secret_key}]
+    return {"name": name, "credentials": keys, "actions": may}
