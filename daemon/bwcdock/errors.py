@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from bwcdock.core.facts import Span
+from bwcdock.core.facts import Lock, Span
 
 
 class BwcdockError(Exception):
@@ -68,6 +68,14 @@ class Unreachable(BwcdockError):
 
 class Declined(BwcdockError):
     """A sink will not take this object however often it is tried; the recording stays here, and somebody is told."""
+
+
+class Unlocked(BwcdockError):
+    """A sink locks an object less firmly than it has to be; ``lock`` is what it told of it."""
+
+    def __init__(self, op: str, what: str, hint: str, lock: Lock) -> None:
+        super().__init__(op, what, hint)
+        self.lock = lock
 
 
 class Conflict(BwcdockError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from bwcdock.core.facts import Condition, Digests, Drift, Finding, Identity, Item, Sighting
+from bwcdock.core.facts import Lock as Lock  # noqa: PLC0414 - part of the contract, and imported with it
 
 
 class Clock(Protocol):
@@ -187,14 +188,6 @@ class Lists(Protocol):
     def keys(self, prefix: str, suffix: str) -> Generator[str]:
         """Every key under ``prefix`` (at any depth; ``""``: everywhere) that ends in ``suffix``, in order of names."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
-    """How an object is kept from being deleted: until a moment, or (``hold``) until somebody lifts the hold."""
-
-    until: datetime | None = None
-    hold: bool = False
 
 
 @runtime_checkable

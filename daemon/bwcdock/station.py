@@ -24,6 +24,7 @@ from bwcdock.docks import Docks
 from bwcdock.eraser import Eraser
 from bwcdock.errors import BwcdockError, LedgerBroken, Unreachable
 from bwcdock.lanes import Crew, Hung, Lane, LoopLag, at_most, least_busy, own_lane
+from bwcdock.locker import Locker
 from bwcdock.ports import Driver, Watch
 from bwcdock.rounds import Rounds
 from bwcdock.showing import Showing
@@ -80,6 +81,7 @@ class Station:
             short=lambda: self._missing or 0,
         )
         self._eraser = Eraser(bench, self._desk, self._docked, lambda: self.records, self.know)
+        self._locker = Locker(bench, lambda: self.records, self._resting)
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._missing: int | None = None
         self._told: tuple[Finding, ...] = ()
@@ -160,8 +162,8 @@ class Station:
             self._showing.took(record)
         for session in opened.sessions:
             self._settle(session)
-        rounds = (self._dates(), self._showing.run(), self._eraser.run(), self._docks.look_again(self._rounds.sleep))
-        for each in (*self._rounds.all(), *rounds):
+        own = (self._dates(), self._docks.look_again(self._rounds.sleep))
+        for each in (*self._rounds.all(), *own, self._showing.run(), self._eraser.run(), self._locker.run()):
             self.spawn(each, "rounds")
         try:
             while not self._stop.is_set() and self._fatal is None:
@@ -239,7 +241,7 @@ class Station:
                 held=self.bench.spool.part_rooms(),
                 busy=frozenset(self._busy),
                 resting=self._resting,
-                keep=self.bench.keep,
+                keep=self._locker.keep,
                 parallel=self.bench.settings.push.parallel,
                 at_once=self._central.at_once,
             )

@@ -32,6 +32,8 @@ from bwcdock.core.facts import (
     Item,
     Kind,
     Listed,
+    Lock,
+    Locked,
     LookedAgain,
     Lost,
     MediaFacts,
@@ -128,6 +130,10 @@ def looked(sink: str = CENTRE, record: str = "r1") -> LookedAgain:
     return LookedAgain(**R | {"record": record}, sink=sink)
 
 
+def locked(sink: str = CENTRE, record: str = "r1", **lock) -> Locked:
+    return Locked(**R | {"record": record}, sink=sink, lock=Lock(**lock))
+
+
 def copy_bad(place: str = SPOOL) -> CopyBad:
     return CopyBad(**R, place=place, what="It holds other bytes.")
 
@@ -147,7 +153,7 @@ EXCUSED = Excused(record="r1", recorder="A001", explanation="explanation-1", why
 RECORD_EXAMPLES: tuple[Fact, ...] = (
     listed(), obliged(), pulled(), sealed(), confirmed(), looked(), INTENDED, WITHDRAWN, RELEASED,
     Distrusted(**R, op="pull", what="They differ."), QUARANTINED, CLEARED, copy_bad(), LOST, Seen(**R),
-    ERASING, ERASED, ERASE_KEPT, TAGGED, EXCUSED,
+    ERASING, ERASED, ERASE_KEPT, TAGGED, EXCUSED, locked(until=NOON + 180 * DAY),
 )  # fmt: skip
 
 ARRIVED = Arrived(session="s1", sighting=Sighting(port="usb-1", source="/dev/x", slot=3))

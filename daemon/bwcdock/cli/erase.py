@@ -16,6 +16,7 @@ from bwcdock.errors import Misused
 from bwcdock.ledger import Reader, Verifier, open_read_only
 from bwcdock.overview import running
 from bwcdock.settings import Settings
+from bwcdock.steps.bench import locking_of
 from bwcdock.steps.held import held
 from bwcdock.steps.witness import seen
 
@@ -75,9 +76,15 @@ def _view(settings: Settings, ledger: Reader, recorder: str) -> EraseView:
     """As if erasing were switched on: what would go is what is asked."""
     clock, chosen = WallClock(), settings.erase
     verifier = Verifier.parse(app.public_key(settings))
-    witnessed = seen(stores.sinks(settings, clock).values(), settings.station.name, verifier)
+    sinks = stores.sinks(settings, clock)
+    witnessed = seen(sinks.values(), settings.station.name, verifier)
     now, records = clock.now(), ledger.records(recorder=recorder)
-    terms = Erasing(after_s=chosen.after_days * DAY_S, witnessed=witnessed, held=held(ledger, records))
+    terms = Erasing(
+        after_s=chosen.after_days * DAY_S,
+        witnessed=witnessed,
+        held=held(ledger, records),
+        locking=locking_of(settings, sinks),
+    )
     erased, files = 0, []
     for record in records:
         if record.erased_at:

@@ -1,9 +1,8 @@
 """The vocabulary: every fact the ledger can hold, with the values inside facts.
 
-Values are frozen, slotted and keyword-only. Times are aware UTC ``datetime``; sizes are bytes; durations are whole
-milliseconds where a field ends in ``_ms`` (a canonical leaf holds no floating-point number), seconds where it ends in
-``_s``. A ``path`` is always the escaped, printable, reversible text made by :func:`bwcdock.core.names.escape`, never a
-path of this machine.
+Values are frozen, slotted and keyword-only. Times are aware UTC ``datetime``; sizes are bytes; durations are whole ms
+where a field ends in ``_ms`` (a canonical leaf holds no floating-point number), seconds where it ends in ``_s``. A
+``path`` is the escaped, printable, reversible text of :func:`bwcdock.core.names.escape`, never a path of this machine.
 """
 
 from dataclasses import dataclass, field
@@ -11,9 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Values
-# ---------------------------------------------------------------------------------------------------------------------
+# --- values ----------------------------------------------------------------------------------------------------------
 
 
 class Severity(StrEnum):
@@ -231,6 +228,14 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """How an object is kept from being deleted: until a moment, or (``hold``) until somebody lifts the hold."""
+
+    until: datetime | None = None
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A run of bytes, ``offset`` and ``length`` in the file."""
 
@@ -247,9 +252,7 @@ class Run:
     blake3: str
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Facts. Past participles: something that is proven, or that a named person stated. ``ev`` is the name in the leaf.
-# ---------------------------------------------------------------------------------------------------------------------
+# --- facts: past participles, something that is proven or that a person stated; ``ev`` is the name in the leaf --------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,9 +271,6 @@ class Fact:
             if name:
                 return kind, name
         return "station", ""
-
-
-# --- station ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -542,6 +542,15 @@ class LookedAgain(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Locked(Fact):
+    """A sink keeps its copy from being deleted so firmly, as it told itself after it was asked to; it may be less."""
+
+    ev: ClassVar[str] = "record.locked"
+    sink: str
+    lock: Lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseIntended(Fact):
     """A permit was given to drop one copy; written before the act. A crash after this leaves it visible."""
 
@@ -659,7 +668,6 @@ class EraseKept(Fact):
 
 RECORDER = "recorder"
 """The name of the recorder's own copy in permits. It is never in ``Record.copies``, which are proven copies of ours."""
-
 SPOOL = "spool"
 """The name of the station's own place in ``Record.copies`` and in permits; no sink may be called so."""
 
@@ -669,8 +677,8 @@ SESSION_FACTS: tuple[type[Fact], ...] = (
     Receipted,
 )  # fmt: skip
 RECORD_FACTS: tuple[type[Fact], ...] = (
-    Listed, Obliged, Pulled, Sealed, Confirmed, LookedAgain, ReleaseIntended, ReleaseWithdrawn, Released, Distrusted,
-    Quarantined, Cleared, CopyBad, Lost, Seen, EraseIntended, Erased, EraseKept,
+    Listed, Obliged, Pulled, Sealed, Confirmed, LookedAgain, Locked, ReleaseIntended, ReleaseWithdrawn, Released,
+    Distrusted, Quarantined, Cleared, CopyBad, Lost, Seen, EraseIntended, Erased, EraseKept,
 )  # fmt: skip
 
 

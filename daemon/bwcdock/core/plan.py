@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
+from bwcdock.core import locking
 from bwcdock.core.facts import SPOOL
 from bwcdock.core.record import Record, State
 from bwcdock.core.retention import Keep, look_due, may_release
@@ -23,7 +24,8 @@ class Act(IntEnum):
     PUSH = 1
     PULL = 2
     LOOK = 3
-    RELEASE = 4
+    LOCK = 4
+    RELEASE = 5
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,6 +104,10 @@ def _yields(action: Action, world: World) -> bool:
 
 
 def _wanted(record: Record, world: World, pulling: frozenset[str]) -> Iterator[Action]:
+    for sink in locking.short(record, world.keep.locking, is_held=record.id in world.keep.held):
+        # In every state: what is pulled anew because the spool's copy went bad is none the less to be kept there.
+        if world.sinks.get(sink, FAR) <= world.now:
+            yield Action(Act.LOCK, record.id, sink)
     match record.state:
         case State.LISTED:
             # One part file, one writer: a pull that still hangs where the recorder was before has to end first.
@@ -169,5 +175,5 @@ def _needed(world: World, record: str) -> int:
 
 
 def _lane(action: Action) -> tuple[Act, str]:
-    """Looks share the lane of pushes to the same sink, so that a slow store is asked by few at a time."""
-    return (Act.PUSH if action.act is Act.LOOK else action.act, action.place)
+    """Looks and locks share the lane of pushes to the same sink, so that a slow store is asked by few at a time."""
+    return (Act.PUSH if action.act in {Act.LOOK, Act.LOCK} else action.act, action.place)

@@ -21,6 +21,8 @@ from bwcdock.core.facts import (
     Fact,
     Item,
     Listed,
+    Lock,
+    Locked,
     LookedAgain,
     Lost,
     MediaFacts,
@@ -64,6 +66,7 @@ TABLE: dict[State | None, dict[type[Fact], State]] = {
     S: {
         Confirmed: S,
         LookedAgain: S,
+        Locked: S,
         ReleaseIntended: S,
         ReleaseWithdrawn: S,
         Released: R,
@@ -80,6 +83,7 @@ TABLE: dict[State | None, dict[type[Fact], State]] = {
     R: {
         Confirmed: R,
         LookedAgain: R,
+        Locked: R,
         CopyBad: R,
         Obliged: R,
         Seen: R,
@@ -94,7 +98,7 @@ TABLE: dict[State | None, dict[type[Fact], State]] = {
 }
 
 
-COPY_FACTS: tuple[type[Fact], ...] = (Confirmed, LookedAgain, CopyBad)
+COPY_FACTS: tuple[type[Fact], ...] = (Confirmed, LookedAgain, Locked, CopyBad)
 """What the bytes of one copy turned out to be. Reading a copy in full takes minutes, in which another copy may be found
 bad and the recording even be pulled anew; what was read is true all the same. So these are legal in every state of a
 record that was sealed once. Where the table does not name them they change no state, but for the one rule in
@@ -117,7 +121,10 @@ class Illegal(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A confirmed copy: the sink's name, its key and version, when and by which leaf it was confirmed, looked at."""
+    """A confirmed copy: the sink's name, its key and version, when and by which leaf it was confirmed, looked at.
+
+    ``locked`` is what the sink last told of its lock; ``None`` where it was never asked for one.
+    """
 
     sink: str
     key: str
@@ -126,6 +133,7 @@ class Held:
     seq: int
     manifest: str
     looked_at: datetime | None = None
+    locked: Lock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +263,9 @@ def apply(record: Record | None, entry: Entry) -> Record:
             return _confirmed(record, fact, entry)
         case LookedAgain():
             held = tuple(replace(h, looked_at=entry.at) if h.sink == fact.sink else h for h in record.held)
+            return replace(record, held=held)
+        case Locked():
+            held = tuple(replace(h, locked=fact.lock) if h.sink == fact.sink else h for h in record.held)
             return replace(record, held=held)
         case ReleaseIntended():
             return replace(record, releasing=fact.place)

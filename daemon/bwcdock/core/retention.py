@@ -3,6 +3,7 @@
 from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta
 
+from bwcdock.core import locking
 from bwcdock.core.facts import RECORDER, SPOOL
 from bwcdock.core.record import Record, State
 
@@ -30,11 +31,15 @@ class Keep:
     ``second_look_after_s``: when the central copy is read in full again. ``spool_keep_s`` counts from the last owed
     sink's confirmation; ``None`` keeps the spool copy for ever. ``witnessed`` is how many leaves of the ledger stand
     under a signed head that central storage is known to have: what it does not cover could be rolled back unseen.
+    ``locking`` are the sinks that lock what they hold, whose copies count only when they are locked as they have to be
+    (:mod:`bwcdock.core.locking`); ``held`` are the records that a hold at the desk keeps.
     """
 
     second_look_after_s: int = 86_400
     spool_keep_s: int | None = 7 * 86_400
     witnessed: int = 0
+    locking: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
 
 def look_due(record: Record, sink: str, keep: Keep) -> datetime | None:
@@ -75,10 +80,13 @@ def may_release(record: Record, place: str, now: datetime, keep: Keep) -> Permit
     """A permit to drop the copy of ``record`` at ``place``, or ``None``.
 
     The one judge of this question. Only the spool copy can be released here; central storage is never deleted from.
-    Every confirmation must be under a witnessed head: an older ledger put back would else not know of the copy.
+    Every confirmation must be under a witnessed head: an older ledger put back would else not know of the copy. Where
+    a sink locks, its copy must be locked: what can be deleted there is no reason to let ours go.
     """
     due = release_due(record, keep)
     if place != SPOOL or due is None or now < due or not _is_witnessed(record, keep.witnessed):
+        return None
+    if locking.short(record, keep.locking, is_held=record.id in keep.held):
         return None
     sinks = ",".join(h.sink for h in record.held)
     return Permit(record.id, place, f"confirmed and looked at again in {sinks}", _MADE_HERE)
@@ -95,12 +103,13 @@ class Erasing:
     """When a recorder's file may go: ``after_s`` seconds after the last confirmation; ``None`` never.
 
     ``witnessed`` is what it is in :class:`Keep`: how many leaves central storage is known to have seen a head over.
-    ``held`` are the records that a hold keeps (:func:`bwcdock.core.desk.holds.keeping`).
+    ``held`` are the records that a hold keeps (:func:`bwcdock.core.desk.holds.keeping`), ``locking`` is as in ``Keep``.
     """
 
     after_s: int | None = None
     witnessed: int = 0
     held: frozenset[str] = frozenset()
+    locking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,8 @@ def why_kept(record: Record, now: datetime, erasing: Erasing) -> Kept | None:
         return Kept(reason="owed", what=f"It is not confirmed in {missing}.")
     if not _centrally_proven(record):
         return Kept(reason="one-look", what="Its central copy was not read a second time yet.")
+    if open_ := locking.short(record, erasing.locking, is_held=False):  # what is held stays in any case
+        return Kept(reason="unlocked", what=f"Its copy in {', '.join(open_)} is not locked as long as it has to be.")
     due = max(h.confirmed_at for h in record.held) + timedelta(seconds=erasing.after_s)
     if now < due:
         return Kept(reason="too-early", what=f"It stays until {due:%Y-%m-%d %H:%M} UTC.")

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from bwcdock.core import todo, words_zh
-from bwcdock.core.facts import Condition, Finding, Obligation, Severity
-from bwcdock.core.record import Record
+from bwcdock.core.facts import Condition, Finding, Lock, Obligation, Severity
+from bwcdock.core.record import Held, Record
 from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing, Verdict, verdict
 from bwcdock.core.session import Session, State
@@ -90,12 +90,17 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkView:
-    """What one sink holds of a recording; ``None`` where it has not yet."""
+    """What one sink holds of a recording; ``None`` where it has not yet.
+
+    ``locked_until`` and ``locked_hold`` are the lock it told of: until when, and whether a hold stands on it.
+    """
 
     name: str
     confirmed_at: datetime | None
     key: str = ""
     looked_again_at: datetime | None = None
+    locked_until: datetime | None = None
+    locked_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,15 +191,7 @@ def record_view(record: Record, findings: Sequence[Finding], now: datetime, at_r
         verdict=stands.kind.value if stands else "",
         keep_until=owed.keep_until if owed else None,
         permanent=owed.permanent if owed else False,
-        sinks=tuple(
-            SinkView(
-                name=name,
-                confirmed_at=held[name].confirmed_at if name in held else None,
-                key=held[name].key if name in held else "",
-                looked_again_at=held[name].looked_at if name in held else None,
-            )
-            for name in names
-        ),
+        sinks=tuple(_sink_view(name, held.get(name)) for name in names),
         findings=tuple(views),
         officer=record.item.officer,
         excuse=record.excuse,
@@ -214,6 +211,20 @@ def record_view(record: Record, findings: Sequence[Finding], now: datetime, at_r
         seconds_left=stands.seconds_left if stands else None,
         quote=owed.quote if owed else "",
         regulation=regulation(owed) if owed else "",
+    )
+
+
+def _sink_view(name: str, copy: Held | None) -> SinkView:
+    if copy is None:
+        return SinkView(name=name, confirmed_at=None)
+    lock = copy.locked or Lock()
+    return SinkView(
+        name=name,
+        confirmed_at=copy.confirmed_at,
+        key=copy.key,
+        looked_again_at=copy.looked_at,
+        locked_until=lock.until,
+        locked_hold=lock.hold,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bwcdock.core import desk
+from bwcdock.core import desk, locking
 from bwcdock.core import record as record_fold
 from bwcdock.core import session as session_fold
 from bwcdock.core.desk.cases import is_loose
@@ -33,7 +33,7 @@ _PUT_RECORD = _put(
     "record",
     "id",
     "state recorder session path waits_for waits_since_ms due_ms met_ms basis_ms article excused awaits size sealed_ms"
-    " recorded_ms officer case_id parties place event tags words doc",
+    " unlocked recorded_ms officer case_id parties place event tags words doc",
 )
 _PUT_SESSION = _put("session", "id", "state recorder port arrived_ms departed_ms doc")
 _PUT_SHELF = _put("shelf", "id", "loose_ms keep_ms")
@@ -111,7 +111,8 @@ def _record_row(r: Record) -> tuple[object, ...]:
     waits = (r.waits_for, to_ms(r.waits_since))
     law = (_ms(owed.basis_at), f"{owed.pack} {owed.article}") if owed else (None, "")
     is_sealed = r.state in {State.SEALED, State.RELEASED}
-    carried = (" ".join(r.owed_sinks) if is_sealed else "", r.item.size, _ms(r.sealed_at))
+    unlocked = " ".join(locking.short(r, {copy.sink for copy in r.held}, is_held=False))
+    carried = (" ".join(r.owed_sinks) if is_sealed else "", r.item.size, _ms(r.sealed_at), unlocked)
     where = (r.id, r.state, r.recorder, r.session, r.item.path)
     return (*where, *waits, _ms(r.due), _ms(r.met_at), *law, bool(r.excuse), *carried, *_sought(r), codec.dump(r))
 

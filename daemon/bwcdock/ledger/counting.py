@@ -1,6 +1,7 @@
 """What is counted and looked up every few seconds: answers from the indexes alone, however long the ledger is."""
 
 import sqlite3
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,6 +129,33 @@ class Counting:
         """How many sealed records wait for each sink that owes them a copy."""
         return {sink: queue.count for sink, queue in sorted(self.queues().items())}
 
+    def unlocked(self) -> dict[str, int]:
+        """How many copies each sink has that are not known to be locked until their keeping ends; of all sinks."""
+        found: dict[str, int] = {}
+        sql = "SELECT count(*) FROM record INDEXED BY record_unlocked WHERE unlocked = ? AND unlocked <> ''"
+        for names in self._unlocked_in():
+            ((count,),) = self._rows(sql, names)
+            for sink in names.split():
+                found[sink] = found.get(sink, 0) + count
+        return found
+
+    def unlocked_in(self, sinks: Collection[str], *, after: str = "", limit: int) -> list[str]:
+        """Ids of the records of :meth:`unlocked` in any of these sinks, in order, from behind ``after`` on."""
+        sql = (
+            "SELECT id FROM record INDEXED BY record_unlocked WHERE unlocked = ? AND unlocked <> '' AND id > ?"
+            " ORDER BY id LIMIT ?"
+        )
+        asked = [names for names in self._unlocked_in() if not set(names.split()).isdisjoint(sinks)]
+        return sorted(row[0] for names in asked for row in self._rows(sql, names, after, limit))[:limit]
+
+    def _unlocked_in(self) -> Iterator[str]:
+        """The sets of sinks there are in that column, each found by the index behind the one before: they are few."""
+        sql = "SELECT min(unlocked) FROM record INDEXED BY record_unlocked WHERE unlocked > ? AND unlocked <> ''"
+        names = self._rows(sql, "")[0][0]
+        while names is not None:
+            yield names
+            names = self._rows(sql, names)[0][0]
+
     def told(self) -> list[tuple[str, str, int]]:
         """Code, severity and number of the findings that hold."""
         return self._rows("SELECT code, severity, count(*) FROM finding INDEXED BY finding_code GROUP BY 1, 2")
@@ -190,6 +218,12 @@ class Counting:
             else:
                 high = middle
         return low
+
+    def said(self, evs: Collection[str], since: int, until: int) -> list[tuple[int, str]]:
+        """Number and record (empty: none) of the entries of these kinds from ``since`` up to but without ``until``."""
+        marks = ", ".join("?" * len(evs))
+        sql = f"SELECT seq, record FROM leaf INDEXED BY leaf_ev WHERE ev IN ({marks}) AND seq >= ? AND seq < ?"  # noqa: S608
+        return [(seq, record or "") for seq, record in self._rows(f"{sql} ORDER BY seq", *evs, since, until)]
 
     def kinds_since(self, seq: int) -> set[str]:
         """The kinds of all entries from ``seq`` on: what may be known otherwise than before."""

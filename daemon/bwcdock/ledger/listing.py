@@ -71,6 +71,19 @@ class Listing(Counting):
         """How many recordings are bound to this case."""
         return int(self._rows("SELECT count(*) FROM record WHERE case_id = ? AND case_id <> ''", case)[0][0])
 
+    def recorded_ids(
+        self,
+        *,
+        recorder: str = "",
+        own: Own | None = None,
+        place: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[str]:
+        """The ids of all that :meth:`recorded` would find."""
+        source, where, values = _recorded(recorder, own, place, since, until)
+        return [row[0] for row in self._rows(f"SELECT record.id FROM {source} WHERE {where}", values)]  # noqa: S608
+
     def recorded(
         self,
         *,
@@ -85,27 +98,9 @@ class Listing(Counting):
 
         A time that is not known lies in every span. Without recorder and owner it reads them all, a second or two.
         """
-        start, end = "json_extract(doc, '$.corrected.start')", "json_extract(doc, '$.corrected.end')"
-        where = ["1"]
-        if recorder:
-            where.append("record.recorder = :recorder")
-        if place:
-            where.append("instr(json_extract(doc, '$.label.place'), :place) > 0")
-        if since is not None:
-            where.append(f"coalesce({end}, {start}, :since) >= :since")
-        if until is not None:
-            where.append(f"coalesce({start}, {end}, :until) <= :until")
-        values = {
-            "recorder": recorder,
-            "place": place,
-            "since": to_ms(since) if since else None,
-            "until": to_ms(until) if until else None,
-            "limit": limit,
-            **(of_own(own) if own else {}),
-        }
-        source = OWN if own else "record"
-        sql = f"SELECT doc FROM {source} WHERE {' AND '.join(where)}"  # noqa: S608 - constants
-        rows = self._rows(f"{sql} ORDER BY recorded_ms DESC, id DESC LIMIT :limit", values)
+        source, where, values = _recorded(recorder, own, place, since, until)
+        sql = f"SELECT doc FROM {source} WHERE {where}"  # noqa: S608 - constants
+        rows = self._rows(f"{sql} ORDER BY recorded_ms DESC, id DESC LIMIT :limit", values | {"limit": limit})
         return [codec.load(Record, doc) for (doc,) in rows]
 
     def ended(self, now: datetime, *, after: str = "", limit: int = -1) -> list[Record]:
@@ -173,6 +168,30 @@ class Listing(Counting):
         """The records that ``sql`` finds on the shelf, in its order; their documents are read by id."""
         found = (self._rows("SELECT doc FROM record WHERE id = ?", name) for _, name in self._rows(sql, *values))
         return [codec.load(Record, doc) for ((doc,),) in found]
+
+
+def _recorded(
+    recorder: str, own: Own | None, place: str, since: datetime | None, until: datetime | None
+) -> tuple[str, str, dict[str, object]]:
+    """What :meth:`Listing.recorded` asks for: from where, under which conditions, with which values."""
+    start, end = "json_extract(doc, '$.corrected.start')", "json_extract(doc, '$.corrected.end')"
+    where = ["1"]
+    if recorder:
+        where.append("record.recorder = :recorder")
+    if place:
+        where.append("instr(json_extract(doc, '$.label.place'), :place) > 0")
+    if since is not None:
+        where.append(f"coalesce({end}, {start}, :since) >= :since")
+    if until is not None:
+        where.append(f"coalesce({start}, {end}, :until) <= :until")
+    values: dict[str, object] = {
+        "recorder": recorder,
+        "place": place,
+        "since": to_ms(since) if since else None,
+        "until": to_ms(until) if until else None,
+        **(of_own(own) if own else {}),
+    }
+    return OWN if own else "record", " AND ".join(where), values
 
 
 def _marks(values: Sequence[str]) -> str:

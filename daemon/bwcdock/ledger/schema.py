@@ -21,7 +21,7 @@ APPLICATION_ID = 0x62776364
 
 SCHEMA_VERSION = 1
 
-FOLD_VERSION = 7
+FOLD_VERSION = 8
 """Raise it with every change of what the same leaves are folded into: the rules in core/record.py, core/session.py and
 core/desk, the tables of the cache, the form of their documents. The next start then folds all leaves again."""
 
@@ -58,8 +58,9 @@ CREATE TRIGGER leaf_stands BEFORE UPDATE ON leaf BEGIN SELECT RAISE(ABORT, 'a le
 """
 
 # The columns before `doc` are those by which records are found or counted; `awaits` names the sinks that a sealed one
-# is still to be carried to, with a blank between. What is counted every few seconds is counted in the indexes alone;
-# so is what people look for, for which `record_sought` holds all that may be asked, in the order it is shown.
+# is still to be carried to, with a blank between, `unlocked` those whose copy is not known to be locked until its
+# keeping ends (of sinks that lock nothing, all). What is counted every few seconds is counted in the indexes alone; so
+# is what people look for, for which `record_sought` holds all that may be asked, in the order it is shown.
 CACHE = """
 CREATE TABLE record (
     id TEXT PRIMARY KEY,
@@ -77,6 +78,7 @@ CREATE TABLE record (
     awaits TEXT NOT NULL,
     size INTEGER NOT NULL,
     sealed_ms INTEGER,
+    unlocked TEXT NOT NULL,
     recorded_ms INTEGER NOT NULL,
     officer TEXT NOT NULL,
     case_id TEXT NOT NULL,
@@ -103,6 +105,7 @@ CREATE INDEX record_when ON record (recorder, recorded_ms);
 CREATE INDEX record_officer ON record (officer, recorded_ms) WHERE officer <> '';
 CREATE INDEX record_case ON record (case_id, recorded_ms) WHERE case_id <> '';
 CREATE INDEX record_awaits ON record (awaits, size, sealed_ms) WHERE awaits <> '';
+CREATE INDEX record_unlocked ON record (unlocked, id) WHERE unlocked <> '';
 CREATE TABLE session (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,

@@ -79,6 +79,7 @@ def families(
     yield from station.recorders(ledger)
     yield from station.spool(ledger, now, station.room(settings, published), _inflow(ledger, now, memory))
     yield from recordings.queues(settings, ledger, now)
+    yield from recordings.locks(settings, ledger)
     yield from station.findings(settings, ledger)
     yield from station.proofs(settings, ledger)
 

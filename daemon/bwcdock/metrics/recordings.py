@@ -10,7 +10,7 @@ from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
 from bwcdock.desk import asking
 from bwcdock.ledger import Reader
-from bwcdock.settings import Settings
+from bwcdock.settings import S3Sink, Settings
 
 WAITS = ("work", "look", "release")
 """What a recording can wait for."""
@@ -111,3 +111,17 @@ def queues(settings: Settings, ledger: Reader, now: datetime) -> Iterator[Metric
         age.add_metric([name], max(0.0, (now - queue.since).total_seconds()) if queue else 0)
         shut.add_metric([name], name in closed)
     yield from (count, size, age, shut)
+
+
+def locks(settings: Settings, ledger: Reader) -> Iterator[Metric]:
+    """What each sink that is to lock has not locked as long as it has to be; sinks that lock nothing are not told."""
+    told = GaugeMetricFamily(
+        "bwcdock_sink_unlocked_recordings",
+        "Copies that a sink is not known to have locked until their keeping ends.",
+        labels=["sink"],
+    )
+    names = sorted(each.name for each in settings.sink if isinstance(each, S3Sink) and each.lock)
+    counts = ledger.unlocked() if names else {}
+    for name in names:
+        told.add_metric([name], counts.get(name, 0))
+    yield told

@@ -9,8 +9,8 @@ from bwcdock.core.retention import Keep
 from bwcdock.core.rules import RulePack
 from bwcdock.ledger import Signer
 from bwcdock.meters import Meters
-from bwcdock.ports import Clock, Sink
-from bwcdock.settings import Settings
+from bwcdock.ports import Clock, Locks, Sink
+from bwcdock.settings import S3Sink, Settings
 from bwcdock.spool import Spool
 from bwcdock.steps.book import Book
 from bwcdock.steps.witness import Witness
@@ -44,11 +44,26 @@ class Bench:
         return tuple(self.sinks)
 
     @property
+    def locking(self) -> frozenset[str]:
+        """The sinks that can lock what they hold, and are to."""
+        return locking_of(self.settings, self.sinks)
+
+    @property
     def keep(self) -> Keep:
-        """How long the spool keeps what central storage has, and how much of the ledger it is known to have seen."""
+        """How long the spool keeps what central storage has, and how much of the ledger it is known to have seen.
+
+        Which records are held is the ledger's to say; whoever judges one asks it.
+        """
         spool = self.settings.spool
         return Keep(
             second_look_after_s=int(spool.second_look_after_s),
             spool_keep_s=int(spool.keep_after_confirm_s),
             witnessed=max((witness.size for witness in self.witnesses.values()), default=0),
+            locking=self.locking,
         )
+
+
+def locking_of(settings: Settings, sinks: Mapping[str, Sink]) -> frozenset[str]:
+    """Those of ``sinks`` that can lock what they hold, and are to."""
+    off = {each.name for each in settings.sink if isinstance(each, S3Sink) and not each.lock}
+    return frozenset(name for name, sink in sinks.items() if isinstance(sink, Locks)) - off

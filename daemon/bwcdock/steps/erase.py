@@ -77,6 +77,7 @@ def terms(bench: Bench, records: Sequence[Record]) -> Erasing:
         after_s=chosen.after_days * DAY_S if chosen.enabled else None,
         witnessed=bench.keep.witnessed,
         held=bench.book.ask(lambda ledger: held(ledger, records)),
+        locking=bench.locking,
     )
 
 

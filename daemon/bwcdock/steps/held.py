@@ -21,3 +21,13 @@ def held(ledger: Reader, records: Iterable[Record]) -> frozenset[str]:
         for record in records
         if keeping(record, attribution.officers_of(record, devices, people), holds) is not None
     )
+
+
+def under(ledger: Reader, hold: Hold) -> list[str]:
+    """The ids of all recordings that fit this hold, standing or lifted, and of a few more: :func:`held` judges."""
+    if hold.records:
+        return list(hold.records)
+    own = attribution.own(hold.person, ledger.matters(Device), ledger.matters(Person)) if hold.person else None
+    return ledger.recorded_ids(
+        recorder=hold.device, own=own, place=hold.place, since=hold.since_recorded, until=hold.until_recorded
+    )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bwcdock.core.facts import Distrusted, Fact, Finding, Found, Quarantined, Severity
+from bwcdock.core.facts import Distrusted, Fact, Finding, Found, Locked, Quarantined, Severity
 from bwcdock.core.names import show
 from bwcdock.core.plan import Act, Action
 from bwcdock.core.record import Record, State
@@ -15,6 +15,7 @@ from bwcdock.errors import (
     NotAllowed,
     SpoolBroken,
     SpoolFull,
+    Unlocked,
     Unplugged,
     Unreachable,
     Unreadable,
@@ -63,6 +64,13 @@ def of(action: Action, record: Record, error: Exception, *, distrust_limit: int)
             return Outcome(ends_session=True, faulted=isinstance(error, Misbehaved), why=error.what)
         case Unreachable():
             return away(error)
+        case Unlocked():
+            told = Locked(**subject, sink=action.place, lock=error.lock)
+            known = any(copy.sink == action.place and copy.locked == error.lock for copy in record.held)
+            unlocked = _found(record, f"sink.unlocked.{action.place}", error)
+            return Outcome(facts=(unlocked,) if known else (told, unlocked), rest_s=ALARM_REST_S)
+        case BwcdockError() if action.act is Act.LOCK:
+            return Outcome(facts=(_found(record, f"sink.unlocked.{action.place}", error),), rest_s=ALARM_REST_S)
         case Untrue() if record.state in {State.LISTED, State.PULLED}:
             if record.distrusts + 1 >= distrust_limit:
                 return Outcome(facts=(_quarantined(record, "untrue", error),), drop_part=True)

@@ -11,6 +11,7 @@ from bwcdock.core.record import Illegal, Record
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.steps import outcome
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.lock import lock
 from bwcdock.steps.look import look_again
 from bwcdock.steps.outcome import Outcome
 from bwcdock.steps.push import push
@@ -18,6 +19,9 @@ from bwcdock.steps.release import release
 from bwcdock.steps.seal import seal
 
 log = structlog.get_logger()
+
+AT_SINK = frozenset({Act.PUSH, Act.LOOK, Act.LOCK})
+"""What is done at a sink: ``place`` is its name."""
 
 
 def perform(bench: Bench, action: Action, record: Record, attempt: Callable[[], tuple[Fact, ...]]) -> Outcome:
@@ -45,7 +49,7 @@ def perform(bench: Bench, action: Action, record: Record, attempt: Callable[[], 
 
 def _where(action: Action) -> str:
     """The sink of an act at one. Where the recorder is docked makes no difference for who tries again."""
-    return action.place if action.act in {Act.PUSH, Act.LOOK} else ""
+    return action.place if action.act in AT_SINK else ""
 
 
 def _overtaken(bench: Bench, action: Action, record: Record, error: Illegal) -> Outcome:
@@ -65,7 +69,7 @@ def _overtaken(bench: Bench, action: Action, record: Record, error: Illegal) -> 
 
 def _failed(bench: Bench, action: Action, record: Record, error: Exception) -> Outcome:
     bench.meters.failed(action.act.name.lower(), record.id, _where(action), error)
-    if action.act in {Act.PUSH, Act.LOOK}:
+    if action.act in AT_SINK:
         bench.meters.sink_failed(action.place, error)
     # As it is now: what failed may be judged otherwise meanwhile, and then none of its bytes may be touched.
     record = bench.book.ask(lambda ledger: ledger.record(record.id)) or record
@@ -96,5 +100,7 @@ def act_of(bench: Bench, action: Action, record: Record) -> Callable[[], tuple[F
             return lambda: push(bench, record, action.place)
         case Act.LOOK:
             return lambda: look_again(bench, record, action.place)
+        case Act.LOCK:
+            return lambda: lock(bench, record.id, action.place)
         case _:
             return lambda: release(bench, record.id)

@@ -1,6 +1,7 @@
 """Release one spool copy, under a permit, with the intent in the ledger before the act and the outcome after it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bwcdock.core.facts import SPOOL, Fact, Released, ReleaseIntended, ReleaseWithdrawn
@@ -8,6 +9,7 @@ from bwcdock.core.record import Record
 from bwcdock.core.retention import Permit, may_release
 from bwcdock.ledger import Ledger
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.held import held
 
 
 def release(bench: Bench, record_id: str) -> tuple[Fact, ...]:
@@ -21,7 +23,8 @@ def release(bench: Bench, record_id: str) -> tuple[Fact, ...]:
 
     def intent(ledger: Ledger, at: datetime) -> Sequence[Fact]:
         record = ledger.record(record_id)
-        permit = may_release(record, SPOOL, at, keep) if record else None
+        terms = replace(keep, held=held(ledger, [record])) if record else keep
+        permit = may_release(record, SPOOL, at, terms) if record else None
         if record is None or permit is None:
             return ()
         permits.append(permit)

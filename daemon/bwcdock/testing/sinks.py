@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from bwcdock.core.facts import Digests
 from bwcdock.errors import Ailment, Conflict, Declined, Unreachable, Untrue
-from bwcdock.ports import Held
+from bwcdock.ports import Held, Lock
 from bwcdock.reading import read_back
 from bwcdock.sinks.keys import MAX_NOTE, check_key
 
@@ -24,7 +24,7 @@ class SinkFault:
     nothing is there. ``cut`` (``put`` only) fails when ``at`` bytes have arrived; they stay for the next try.
     """
 
-    op: Literal["stat", "put", "note"]
+    op: Literal["stat", "put", "note", "lock"]
     nth: int
     how: Literal["before", "after", "lie", "cut"]
     at: int = 0
@@ -56,7 +56,7 @@ class MemorySink:
         self._end(fault)
         if data is None:
             return None
-        return Held(size=len(data), digests=digests_of(data), version=f"v-{blake3(data).hexdigest()[:8]}")
+        return Held(size=len(data), digests=digests_of(data), version=_version(data))
 
     def put(self, key: str, source: Path, digests: Digests, keep_until: datetime | None) -> None:
         """See :class:`bwcdock.ports.Sink`."""
@@ -127,12 +127,47 @@ class MemorySink:
         self.objects[key] = _turned(data, 0) if fault and fault.how == "lie" else data
 
 
+class LockingSink(MemorySink):
+    """A sink in memory that locks (WORM): ``locks`` is what stands on each object, ``version`` and all.
+
+    ``keeps_locks`` off, it is a store that takes every wish and keeps none. ``latest`` is where its clock ends.
+    """
+
+    def __init__(
+        self, name: str = "central", faults: Iterable[SinkFault] = (), *, latest: datetime | None = None
+    ) -> None:
+        super().__init__(name, faults)
+        self.locks: dict[tuple[str, str], Lock] = {}
+        self.keeps_locks = True
+        self._latest = latest
+
+    def lock(self, key: str, version: str, wanted: Lock) -> Lock:
+        """See :class:`bwcdock.ports.Locks`: never shortens, never lifts."""
+        fault = self._begin("lock", key)
+        data = self.objects.get(key)
+        if data is None or version != _version(data):
+            raise Conflict("lock", f"{self.name} has no version {version} of {key}.", "Look at it.", key)
+        stands = self.locks.get((key, version), Lock())
+        until = [moment for moment in (stands.until, wanted.until) if moment is not None]
+        hold = stands.hold or wanted.hold
+        if self._latest is not None and until and max(until) > self._latest:
+            until, hold = [self._latest], True
+        if self.keeps_locks:
+            self.locks[key, version] = Lock(until=max(until, default=None), hold=hold)
+        self._end(fault)
+        return self.locks.get((key, version), Lock())
+
+
 def digests_of(source: bytes | Path) -> Digests:
     """Both digests of some bytes, or of a file."""
     if isinstance(source, Path):
         found = read_back(source, sha256=True)
         return Digests(sha256=found.sha256, blake3=found.blake3)
     return Digests(sha256=hashlib.sha256(source).hexdigest(), blake3=blake3(source).hexdigest())
+
+
+def _version(data: bytes) -> str:
+    return f"v-{blake3(data).hexdigest()[:8]}"
 
 
 def _turned(data: bytes, at: int) -> bytes:

@@ -100,6 +100,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "record.sealed": N_("sealed"),
         "record.confirmed": N_("confirmed in central storage"),
         "record.looked_again": N_("looked at again"),
+        "record.locked": N_("locked in central storage"),
         "record.release_intended": N_("local copy about to go"),
         "record.release_withdrawn": N_("local copy stays"),
         "record.released": N_("local copy gone"),
