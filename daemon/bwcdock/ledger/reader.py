@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -79,6 +79,18 @@ class Reader(Listing, Searching):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @contextmanager
+    def still(self) -> Iterator[int]:
+        """Everything asked inside is of one moment, whatever is written meanwhile; how many leaves there were.
+
+        For a short while: what is written meanwhile cannot be moved out of the write-ahead log.
+        """
+        self._rows("BEGIN")
+        try:
+            yield self.size  # the first reading fixes the moment
+        finally:
+            self._rows("COMMIT")
 
     # --- entries -----------------------------------------------------------------------------------------------------
 

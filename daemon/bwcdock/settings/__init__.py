@@ -29,8 +29,8 @@ from bwcdock.settings.kinds import (
 from bwcdock.settings.sinks import FolderSink, S3Sink, SftpSink, Sink
 
 __all__ = [
-    "Checks", "Dock", "Drop", "Erase", "FolderSink", "Law", "Ledger", "Limits", "Log", "Papers", "Paths", "Pull",
-    "Push", "S3Sink", "Secret", "Settings", "SftpSink", "Sink", "Spool", "Station", "Watch", "Web",
+    "Catalogue", "Checks", "Dock", "Drop", "Erase", "FolderSink", "Law", "Ledger", "Limits", "Log", "Papers", "Paths",
+    "Pull", "Push", "S3Sink", "Secret", "Settings", "SftpSink", "Sink", "Spool", "Station", "Watch", "Web",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -180,6 +180,18 @@ class Papers(Table):
     exports_keep_s: Seconds = 7 * 86400
 
 
+class Catalogue(Table):
+    """The catalogue that docks share, or one dock's own."""
+
+    url: Secret | None = None
+    file: StationPath | None = None
+    batch: Annotated[int, Field(strict=True, ge=1, le=5000)] = 500
+    every_s: Seconds = 5
+    backoff_max_s: Seconds = 300
+    connect_timeout_s: Seconds = 10
+    statement_timeout_s: Seconds = 30
+
+
 class Ledger(Table):
     """How often the ledger is signed, and when its silence is an alarm."""
 
@@ -228,6 +240,7 @@ class Settings(Table):
     law: Law = Law()
     papers: Papers = Papers()
     web: Web = Web()
+    catalogue: Catalogue = Catalogue()
     ledger: Ledger = Ledger()
     limits: Limits = Limits()
     log: Log = Log()

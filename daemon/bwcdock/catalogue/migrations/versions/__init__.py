@@ -1,0 +1,1 @@
+"""The forms a catalogue's tables had, one after the other."""
