@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bwcdock.core.facts import Lock, Span
+from bwcdock.core.refusal import Refusal
 
 
 class BwcdockError(Exception):
-    """The root: ``op`` is what was being done, ``what`` went wrong (one sentence), ``hint`` is the remedy."""
+    """The root: ``op`` is what was being done, ``what`` went wrong (one sentence), ``hint`` is the remedy.
 
-    def __init__(self, op: str, what: str, hint: str) -> None:
-        super().__init__(f"{op}: {what} {hint}".strip())
+    ``why`` is ``what`` with a code, where people are told of it in Chinese; without one its code is empty.
+    """
+
+    def __init__(self, op: str, what: str | Refusal, hint: str) -> None:
+        self.why = what if isinstance(what, Refusal) else Refusal(code="", what=what)
+        super().__init__(f"{op}: {self.why.what} {hint}".strip())
         self.op = op
-        self.what = what
+        self.what = self.why.what
         self.hint = hint
 
 
@@ -60,7 +65,7 @@ its clock and ours are too far apart for it to answer. All of them pass without 
 class Unreachable(BwcdockError):
     """A sink cannot be used for now (``ailment`` says why); trying later helps."""
 
-    def __init__(self, op: str, what: str, hint: str, sink: str = "", *, ailment: Ailment = "away") -> None:
+    def __init__(self, op: str, what: str | Refusal, hint: str, sink: str = "", *, ailment: Ailment = "away") -> None:
         super().__init__(op, what, hint)
         self.sink = sink
         self.ailment = ailment

@@ -37,7 +37,8 @@ def test_what_is_allowed_folds_and_what_is_not_is_refused_with_a_sentence(told):
         before = known.get(fact.about)
         why = desk.why_not(before, entry)
         if why:
-            assert why.endswith((".", "。"))
+            assert why.code
+            assert why.what.endswith((".", "。"))
             with pytest.raises(Illegal):
                 desk.apply(before, entry)
             continue

@@ -37,7 +37,8 @@ def test_the_same_words_do_the_same_with_and_without_a_daemon(tmp_path, at_work)
         assert (issued["kind"], issued["matter"]) == ("device", "card")
         refused = run("-C", dock, "desk", "issue", *ADMIN, "--device", "card", "--to", "002", *CHECKED)
         assert (refused.status, refused.out) == (2, "")
-        assert refused.err.startswith("bwcdock: desk: card is issued to 002 since ")
+        assert refused.err.startswith("bwcdock: 记录仪card已于")
+        assert " UTC由002领用。请先办理归还；未作任何更改。 / desk: card is issued to 002 since " in refused.err
         record = records(dock)[0]
         tagged = well("-C", dock, "desk", "tag", *OFFICER, "--records", record["id"][:12], "--tags", "dispute")
         assert "entered: record" in tagged
@@ -123,6 +124,7 @@ def test_nonsense_on_the_line_is_answered_and_harms_nothing(tmp_path):
             assert _said(dock, line)["what"]
         told = _said(dock, b'{"act": "return", "said": {"device": 5, "x": 1}, "name": "x", "role": "y"}\n')
         assert "device: Input should be a valid string" in told["what"]
+        assert (told["code"], told["evidence"][0]) == ("act.wrong", ["act", "return"])
         with socket.socket(socket.AF_UNIX) as silent:
             silent.connect(str(dock / "run" / NAME))
             people(dock)  # somebody who says nothing keeps nobody waiting

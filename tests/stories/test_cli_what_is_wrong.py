@@ -212,4 +212,4 @@ def test_errors_are_sentences_without_numbers(dock):
     told = run("verify", dock / "central", "--key", dock / "key")
     assert "This is no public key of a ledger: it has not three parts." in told.err
     none = run("-C", dock, "receipt", "")
-    assert (none.status, none.err.partition("Name")[0]) == (2, "bwcdock: receipt: No session is named. ")
+    assert (none.status, none.err.partition(" / ")[2].partition("Name")[0]) == (2, "receipt: No session is named. ")

@@ -1,5 +1,6 @@
 """Acts of the desk by form: a field for each option, and in the ledger what was said, or a refusal and nothing."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,16 +61,36 @@ async def test_a_refusal_is_shown_beside_what_was_said(world: World, desk: Desk)
         visitor = desk.signed_in(KEEPER, "administrator")
         answer = await visitor.post("/desk/act/issue", device=DEVICE, to=OFFICER, next="/desk")
         assert answer.status_code == 422
-        assert "asks for a check before use" in answer.text
+        assert re.search("要求领用前检查，尚未检查：[时钟电量存储空间设备性能、]+。", answer.text)
+        assert "asks for" not in answer.text
+        english = await visitor.post("/desk/act/issue?lang=en", device=DEVICE, to=OFFICER, next="/desk")
+        assert "asks for a check before use, and nobody has checked: " in english.text
         assert f'<option value="{OFFICER}" selected>' in answer.text
     assert holder(world) == ""
+
+
+async def test_what_is_left_out_or_is_none_is_told_by_the_names_of_the_fields(world: World, desk: Desk) -> None:
+    visitor = desk.signed_in(KEEPER, "administrator")
+    answer = await visitor.post("/desk/act/issue", device=DEVICE, expected_back="gestern", next="/desk")
+    assert answer.status_code == 422
+    assert "“领用人”未填写；“预计归还时间”不是有效的时间。" in answer.text
+    english = await visitor.post("/desk/act/issue?lang=en", device=DEVICE, next="/desk")
+    assert "to: Field required." in english.text
+
+
+async def test_a_role_is_called_as_the_regulation_calls_it(world: World, desk: Desk) -> None:
+    async with attended(world):
+        visitor = desk.signed_in(OFFICER, "officer")
+        answer = await visitor.post("/desk/act/issue", device=DEVICE, to=OFFICER, next="/desk")
+        assert answer.status_code == 422
+        assert "执法人员不能办理“领用”。" in answer.text
 
 
 async def test_without_the_daemon_nothing_is_lost_but_the_time(world: World, desk: Desk) -> None:
     visitor = desk.signed_in(KEEPER, "administrator")
     answer = await visitor.post("/desk/act/issue", device=DEVICE, to=OFFICER, checked=["works"], next="/desk")
     assert answer.status_code == 422
-    assert "cannot be reached" in answer.text
+    assert "采集程序没有运行或没有应答。" in answer.text
     assert 'value="works" checked' in answer.text
 
 

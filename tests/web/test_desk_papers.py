@@ -144,7 +144,7 @@ async def test_without_a_font_the_page_is_there_and_the_pdf_says_why_not(tmp_pat
         answer = await keeper(desk).get("/desk/papers/equipment/made")
         assert answer.status_code == 200
         assert len(re.findall(r'href="/desk/papers/file/[0-9a-f]{64}"', answer.text)) == 1
-        assert "none.ttf cannot be read" in answer.text
+        assert "none.ttf不能用于打印中文" in answer.text
 
 
 async def test_papers_are_for_those_who_may_make_them(world: World, desk: Desk) -> None:

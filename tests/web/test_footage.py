@@ -150,7 +150,8 @@ async def test_nothing_is_shown_without_a_granted_request_for_it(world: World, d
     waiting = await requested(world, desk, "view_inside", approved=False)
     answer = await visitor.post(address(world, waiting))
     assert answer.status_code == 422
-    assert "not granted" in answer.text
+    assert "尚未批准" in answer.text
+    assert "granted" not in answer.text
     assert used(world, waiting) == ()
     assert (await visitor.get(address(world, granted, "DCIM/20260302_093000.MP4"))).status_code == 404
     assert (await visitor.get(address(world, "access-99"))).status_code == 404
@@ -159,7 +160,7 @@ async def test_nothing_is_shown_without_a_granted_request_for_it(world: World, d
 async def test_only_the_administrator_begins_a_viewing(world: World, desk: Desk, granted: str) -> None:
     answer = await desk.signed_in(HEAD, "unit-head").post(address(world, granted))
     assert answer.status_code == 422
-    assert "may not do this" in answer.text
+    assert "不能办理“调阅登记”" in answer.text
     assert used(world, granted) == ()
 
 
@@ -171,7 +172,7 @@ async def test_no_more_are_played_at_once_than_may_be(world: World, desk: Desk, 
     other = desk.signed_in(HEAD, "unit-head")
     refused = await other.post(address(world, granted))
     assert refused.status_code == 422
-    assert "being played already" in refused.text
+    assert "同时播放的录像已达" in refused.text
 
 
 async def test_a_package_is_made_and_fetched(world: World, desk: Desk) -> None:
@@ -206,5 +207,5 @@ async def test_a_package_without_a_granted_request_is_refused(world: World, desk
         text = (await visitor.get(answer.headers["location"])).text
         if "http-equiv" not in text:
             break
-    assert "was granted for viewing" in text
+    assert "只批准查阅，不得复制" in text
     assert used(world, granted) == ()

@@ -5,6 +5,10 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bwcdock.errors import BwcdockError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,9 +66,19 @@ def _sentence(error: Exception) -> tuple[str, int]:
     from bwcdock.errors import BwcdockError, Misused
 
     if isinstance(error, BwcdockError):
-        return str(error).replace("\n ", "\n"), 2 if isinstance(error, Misused) else 1
+        return f"{_chinese(error)}{error}".replace("\n ", "\n"), 2 if isinstance(error, Misused) else 1
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. Look at the path, at who may use it, and at the disk it is on.", 1
     told = f"{type(error).__name__}: {error}".rstrip(": ")
     return f"A fault of the program ({told}). Say `bwcdock --debug …` to see where, and report it.", 1
+
+
+def _chinese(error: "BwcdockError") -> str:
+    """What is refused is said in Chinese first, as everything at the desk is; what is said stays one line."""
+    if not error.why.code:
+        return ""
+    from bwcdock.desk import refusing
+
+    words = refusing.refused(error.why)
+    return f"{words.what}{words.do} / " if words else ""

@@ -2,13 +2,14 @@
 
 import argparse
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from bwcdock.cli.desk import told
 from bwcdock.core.names import show
 from bwcdock.core.record import Record
-from bwcdock.desk import asking
+from bwcdock.core.refusal import Refusal
+from bwcdock.desk import asking, refusing
 from bwcdock.ledger import Reader
 
 
@@ -25,7 +26,10 @@ class Filing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footage:
-    """A recording, when it was made, until when it is kept (``None``: without end) and what still keeps it."""
+    """A recording, when it was made, until when it is kept (``None``: without end) and what still keeps it.
+
+    That is said in English and in Chinese; both are empty where nothing keeps it.
+    """
 
     record: str
     recorder: str
@@ -34,6 +38,7 @@ class Footage:
     keep_until: datetime | None
     article: str
     kept_by: str = ""
+    kept_by_zh: str = ""
 
 
 def archive(asked: argparse.Namespace) -> int:
@@ -68,12 +73,13 @@ def _loose(ledger: Reader, _: asking.Law, __: datetime) -> list[Footage]:
     return [_footage(record) for record in asking.unbound(ledger)]
 
 
-def _ended(ledger: Reader, _: asking.Law, now: datetime) -> list[Footage]:
-    return [_footage(record, why) for record, why in asking.may_end(ledger, now)]
+def _ended(ledger: Reader, law: asking.Law, now: datetime) -> list[Footage]:
+    zone = ZoneInfo(law.calendar.zone)
+    return [_footage(record, why, zone) for record, why in asking.may_end(ledger, now)]
 
 
-def _footage(record: Record, kept_by: str = "") -> Footage:
-    owed = record.obligation
+def _footage(record: Record, why: Refusal | None = None, zone: tzinfo = UTC) -> Footage:
+    owed, said = record.obligation, refusing.refused(why, zone=zone) if why else None
     return Footage(
         record=record.id,
         recorder=record.recorder,
@@ -81,7 +87,8 @@ def _footage(record: Record, kept_by: str = "") -> Footage:
         start=record.corrected.start,
         keep_until=owed.keep_until if owed else None,
         article=owed.keep_article if owed else "",
-        kept_by=kept_by,
+        kept_by=why.what if why else "",
+        kept_by_zh=said.what if said else "",
     )
 
 
@@ -92,7 +99,7 @@ def _filing_row(each: Filing, zone: ZoneInfo) -> tuple[str, ...]:
 def _footage_row(each: Footage, zone: ZoneInfo) -> tuple[str, ...]:
     name = f"{each.recorder} {show(each.path)}"
     until = _at(each.keep_until, zone) or "长期"
-    return (name, each.record[:12], _at(each.start, zone), until, each.article, each.kept_by or "—")
+    return (name, each.record[:12], _at(each.start, zone), until, each.article, each.kept_by_zh or each.kept_by or "—")
 
 
 def _at(moment: datetime | None, zone: ZoneInfo) -> str:

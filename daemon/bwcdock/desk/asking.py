@@ -18,6 +18,7 @@ from bwcdock.core.desk.people import Person, Team
 from bwcdock.core.desk.times import Trip
 from bwcdock.core.facts import Finding
 from bwcdock.core.record import Record
+from bwcdock.core.refusal import Refusal
 from bwcdock.core.rulepack import Interruption, RulePack
 from bwcdock.core.rules import Standing
 from bwcdock.core.session import Session
@@ -135,8 +136,10 @@ def unbound(ledger: Reader, *, after: str = "", limit: int = -1) -> list[Record]
     return ledger.loose(after=after, limit=limit)
 
 
-def may_end(ledger: Reader, now: datetime, *, after: str = "", limit: int = -1) -> tuple[tuple[Record, str], ...]:
-    """The recordings whose keep-until has passed, with what still keeps each (empty: nothing does), oldest first."""
+def may_end(
+    ledger: Reader, now: datetime, *, after: str = "", limit: int = -1
+) -> tuple[tuple[Record, Refusal | None], ...]:
+    """The recordings whose keep-until has passed, with what still keeps each, oldest first."""
     past = ledger.ended(now, after=after, limit=limit)
     holds, requests = ledger.matters(Hold, "placed"), ledger.matters(Access)
     devices, people = {d.id: d for d in ledger.matters(Device)}, ledger.matters(Person)

@@ -17,7 +17,7 @@ from bwcdock.core.facts import Actor, Entry, Fact, Found
 from bwcdock.core.record import Record
 from bwcdock.core.statements import Statement, Tagged
 from bwcdock.desk import acts, keeping, registers, telling
-from bwcdock.desk.room import Room, refused
+from bwcdock.desk.room import Room, refused_for
 from bwcdock.desk.who import must_be_allowed
 from bwcdock.ledger import Ledger
 from bwcdock.steps.bench import Bench
@@ -97,7 +97,7 @@ def _carried_on(fact: Statement, room: Room) -> Matter:
     before = room.ledger.matter(desk.KINDS[fact.kind].shape, fact.matter)
     entry = Entry(seq=room.ledger.size, at=room.at, fact=fact, actor=room.actor)
     if why := desk.why_not(before, entry):
-        raise refused(why)
+        raise refused_for(why)
     return desk.apply(before, entry)
 
 

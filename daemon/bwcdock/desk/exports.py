@@ -17,6 +17,7 @@ import structlog
 
 from bwcdock import durable, durable_tree
 from bwcdock.core.facts import Actor
+from bwcdock.core.refusal import because
 from bwcdock.desk.acts import Act
 from bwcdock.desk.doing import Done
 from bwcdock.desk.handing import Handed, Stores, hand_over
@@ -75,7 +76,8 @@ class Exports:
         It is made to its end whoever goes on listening: the line in the register counts its copies.
         """
         if self._making is not None:
-            raise Misused(OP, "Another package is being made.", "Wait until it is finished; nothing was changed.")
+            why = because("export.busy", "Another package is being made.")
+            raise Misused(OP, why, "Wait until it is finished; nothing was changed.")
         making = self._making = Making()
         ended = self._lane.submit(self._make, asked, making, asyncio.get_running_loop())
         ended.add_done_callback(self._ended)
@@ -129,7 +131,8 @@ class Exports:
             durable.make_dirs(self._place)
         except OSError as error:
             what = f"{self._place} cannot be made: {error.strerror}."
-            raise BwcdockError(OP, what, "Correct [papers] exports in the settings.") from error
+            why = because("export.no-place", what)
+            raise BwcdockError(OP, why, "Correct [papers] exports in the settings.") from error
 
     def _spare(self, needed: int) -> None:
         """A package must not take what is kept back for recorders, where both lie on one disk."""
@@ -139,7 +142,8 @@ class Exports:
         room = self._bench.spool.room()
         if room.free - needed < room.reserve:
             what = f"There is no room for a package of {needed} bytes beside what is kept back for recorders."
-            raise BwcdockError(OP, what, "Put [papers] exports on another disk, or export less at a time.")
+            hint = "Put [papers] exports on another disk, or export less at a time."
+            raise BwcdockError(OP, because("export.no-room", what, size=needed), hint)
 
     def _sweep(self) -> None:
         if self._place.is_dir():
@@ -158,9 +162,11 @@ class Exports:
         except FileNotFoundError as error:
             keep_days = self._bench.settings.papers.exports_keep_s / 86400
             what = f"Package {entry} is not here: it was not finished, or is older than {keep_days:g} days."
-            raise Misused(OP, what, "Make it again under its request.") from error
+            why = because("export.gone", what, entry=entry, days=round(keep_days))
+            raise Misused(OP, why, "Make it again under its request.") from error
         except OSError as error:
-            raise BwcdockError(OP, f"Package {entry} cannot be read: {error.strerror}.", "Check the disk.") from error
+            why = because("export.unreadable", f"Package {entry} cannot be read: {error.strerror}.", entry=entry)
+            raise BwcdockError(OP, why, "Check the disk.") from error
 
 
 def told(handed: Handed) -> Exported:

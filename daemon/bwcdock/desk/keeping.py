@@ -13,6 +13,7 @@ from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import Fact
 from bwcdock.core.names import show
 from bwcdock.core.record import Record
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.rulepack import RulePack
 from bwcdock.core.statements import (
     AccessApproved,
@@ -34,7 +35,7 @@ from bwcdock.core.statements import (
     Tagged,
 )
 from bwcdock.desk import acts
-from bwcdock.desk.room import Room, refused
+from bwcdock.desk.room import Room, refused, refused_for
 
 
 def tag(act: acts.Tag, room: Room) -> list[Fact]:
@@ -50,7 +51,7 @@ def tag(act: acts.Tag, room: Room) -> list[Fact]:
         if label != record.label:
             facts.append(Tagged(record=record.id, recorder=record.recorder, label=label))
     if not facts:
-        raise refused("They are labelled so already.")
+        raise refused("tag.same", "They are labelled so already.")
     return facts
 
 
@@ -97,8 +98,10 @@ def archive_case(act: acts.ArchiveCase, room: Room) -> list[Fact]:
     bound = room.ledger.of_case(case.id)
     waiting = [record for record in bound if not record.finished]
     if waiting:
-        what = f"{len(waiting)} recordings of case {case.id} are not in central storage yet, first of them "
-        raise refused(f"{what}{show(waiting[0].item.path)}.", "Wait until they are; nothing was changed.")
+        first = show(waiting[0].item.path)
+        what = f"{len(waiting)} recordings of case {case.id} are not in central storage yet, first of them {first}."
+        hint = "Wait until they are; nothing was changed."
+        raise refused("case.unfinished", what, hint, count=len(waiting), case=case.id, path=first)
     return [CaseArchived(matter=case.id, file=act.file, files=len(bound))]
 
 
@@ -110,7 +113,8 @@ def request_access(act: acts.RequestAccess, room: Room) -> list[Fact]:
     pack, records = room.bench.pack, room.records(act.records)
     rule = approval_for(pack, act.access, tuple(record.label for record in records))
     if rule is None:
-        raise refused(f"{pack.name} names nobody who may approve {act.access}: it stays shut.")
+        what = f"{pack.name} names nobody who may approve {act.access}: it stays shut."
+        raise refused("access.shut", what, pack=pack.name, access=act.access)
     said = AccessRequested(
         matter=room.new_id(Access),
         act=act.access,
@@ -146,14 +150,15 @@ def use_access(act: acts.UseAccess, room: Room) -> list[Fact]:
 def draw_check(act: acts.DrawCheck, room: Room) -> list[Fact]:
     """From everything the unit recorded in the span that is sealed."""
     if act.until <= act.since:
-        raise refused("The span of the spot check ends before it begins.")
+        raise refused("check.span", "The span of the spot check ends before it begins.")
     population = [record.id for record in _recorded(act, room)]
     if not population:
-        raise refused(f"Unit {act.unit!r} has no sealed recording in this span.")
+        raise refused("check.nothing", f"Unit {act.unit!r} has no sealed recording in this span.", unit=act.unit)
     percent = act.percent or room.bench.settings.law.spot_check_percent
     sample = checking.draw(population, percent, act.seed)
     if len(sample) > acts.MOST_RECORDS:
-        raise refused(f"The sample would have {len(sample)} recordings.", "Take a shorter span or a smaller share.")
+        what, hint = f"The sample would have {len(sample)} recordings.", "Take a shorter span or a smaller share."
+        raise refused("check.too-many", what, hint, count=len(sample))
     drawn = CheckDrawn(
         matter=room.new_id(checking.SpotCheck),
         unit=act.unit,
@@ -182,7 +187,8 @@ def judge_check(act: acts.JudgeCheck, room: Room) -> list[Fact]:
     points = points_of(room.bench.pack)
     for number in act.wrong:
         if not 1 <= number <= len(points):
-            raise refused(f"There is no point {number}; there are {len(points)}.")
+            what = f"There is no point {number}; there are {len(points)}."
+            raise refused("check.no-point", what, number=number, count=len(points))
     judged = tuple((point, number not in act.wrong) for number, point in enumerate(points, 1))
     return [CheckJudged(matter=act.check, of=room.record(act.record).id, points=judged, remark=act.remark)]
 
@@ -214,8 +220,14 @@ def propose_expiry(act: acts.ProposeExpiry, room: Room) -> list[Fact]:
     for record in records:
         officers = attribution.officers_of(record, devices, people)
         if why := expiring.why_kept(record, officers, room.at, holds, requests):
-            raise refused(f"{show(record.item.path)} may not be destroyed. {why}")
+            raise refused_for(_not_destroyed(show(record.item.path), why))
     return [ExpiryProposed(matter=room.new_id(Expiry), records=tuple(record.id for record in records))]
+
+
+def _not_destroyed(path: str, why: Refusal) -> Refusal:
+    """Which recording it is that something keeps; the values of the reason stand beside its code."""
+    told = because("expiry.kept", f"{path} may not be destroyed. {why.what}", path=path, why=why.code)
+    return replace(told, evidence=told.evidence + why.evidence)
 
 
 def issue_paper(act: acts.IssuePaper, room: Room) -> list[Fact]:

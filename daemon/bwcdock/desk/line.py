@@ -21,6 +21,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from bwcdock import errors
 from bwcdock.core.facts import Actor
 from bwcdock.core.names import show
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.desk.acts import ACTS, Act
 from bwcdock.desk.doing import Done
 from bwcdock.desk.verbs import (
@@ -59,6 +60,7 @@ OP = "desk"
 M = TypeVar("M", bound=BaseModel)
 
 PROGRESS = TypeAdapter(Progress)
+_WHY = TypeAdapter(Refusal)
 _ANSWERS: dict[str, TypeAdapter[Any]] = {
     "done": TypeAdapter(Done),
     "alive": TypeAdapter(Alive),
@@ -119,21 +121,34 @@ def act_of(word: str, said: object) -> Act:
     model = ACTS.get(word)
     if model is None:
         raise Misused("desk", f"There is no act {show(word)[:40]!r}.", f"There are: {', '.join(ACTS)}.")
-    return _valid(model, f"desk {word}", said, f"See `bwcdock desk {word} --help`; nothing was changed.")
+    return _valid(model, f"desk {word}", said, f"See `bwcdock desk {word} --help`; nothing was changed.", word)
 
 
-def _valid(model: type[M], op: str, said: object, hint: str = "Nothing was changed.") -> M:
+def _valid(model: type[M], op: str, said: object, hint: str = "Nothing was changed.", act: str = "") -> M:
     try:
         return model.model_validate(said)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc'])) or op}: {e['msg']}" for e in error.errors()[:5])
-        raise Misused(op, f"{told}.", hint) from error
+        raise Misused(op, wrong_in(error, act, otherwise=op), hint) from error
+
+
+def wrong_in(error: ValidationError, act: str, *, otherwise: str) -> Refusal:
+    """What is wrong with what was said, field by field; ``otherwise`` is said where it is no field's fault."""
+    found = error.errors()[:5]
+    told = "; ".join(f"{'.'.join(map(str, e['loc'])) or otherwise}: {e['msg']}" for e in found)
+    fields = (f"{next(iter(e['loc']), '')}:{e['type']}" for e in found)
+    return because("act.wrong", f"{told}.", act=act, fields=fields)
 
 
 def written(answer: object) -> dict[str, Any]:
     """An answer as it goes over the line."""
     word = _WORDS[type(answer)]
     return {word: _ANSWERS[word].dump_python(answer, mode="json")}
+
+
+def problem(error: BwcdockError) -> dict[str, Any]:
+    """An error as it goes over the line."""
+    why = _WHY.dump_python(error.why, mode="json")
+    return {"problem": type(error).__name__, "op": error.op, "hint": error.hint, **why}
 
 
 # --- the asker's end --------------------------------------------------------------------------------------------------
@@ -238,7 +253,7 @@ class _Call:
                 if word in told:
                     return _ANSWERS[word].validate_python(told[word], strict=False)
                 if "problem" in told:
-                    raise _KINDS.get(told["problem"], BwcdockError)(told["op"], told["what"], told["hint"])
+                    raise _refused(told)
                 progress = PROGRESS.validate_python(told)
             except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
                 raise _unreachable(error) from error
@@ -260,6 +275,12 @@ class _Call:
             self._rest += more
         got, _, self._rest = self._rest.partition(b"\n")
         return got
+
+
+def _refused(told: Mapping[str, Any]) -> BwcdockError:
+    """The error as the station has it."""
+    why = _WHY.validate_python({name: told[name] for name in ("code", "what", "evidence")}, strict=False)
+    return _KINDS.get(told["problem"], BwcdockError)(told["op"], why, told["hint"])
 
 
 _KINDS: dict[str, type[BwcdockError]] = {
@@ -286,4 +307,5 @@ def _connected(run: Path) -> socket.socket:
 
 
 def _unreachable(error: Exception) -> Misused:
-    return Misused(OP, f"The station at work cannot be reached: {error}.", _REACH)
+    what = f"The station at work cannot be reached: {error}."
+    return Misused(OP, because("line.unreachable", what), _REACH)

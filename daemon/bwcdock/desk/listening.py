@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from bwcdock import durable
+from bwcdock.core.refusal import because
 from bwcdock.desk import exports, line
 from bwcdock.desk.answers import Answers
 from bwcdock.desk.verbs import Export, Fetch, Hello, Opened, View
@@ -106,7 +107,12 @@ class Line:
                 async with asyncio.timeout(ASKING_S):
                     said = await _line(peer)
                 if door.asked >= line.AT_ONCE:
-                    await _send(peer, _problem(Misused("desk", "Too many are asking at once.", "Try again.")))
+                    await _send(
+                        peer,
+                        line.problem(
+                            Misused("desk", because("line.busy", "Too many are asking at once."), "Try again.")
+                        ),
+                    )
                     return
                 door.asked += 1
                 try:
@@ -129,14 +135,15 @@ class Line:
         except Gone:
             raise
         except BwcdockError as error:
-            await _send(peer, _problem(error))
+            await _send(peer, line.problem(error))
         except TimeoutError:
             what = f"The station did not answer within {line.PATIENCE_S:g} s; it may still do it."
-            await _send(peer, _problem(BwcdockError("desk", what, "Look whether it was done, then try again.")))
+            late = because("line.late", what, seconds=round(line.PATIENCE_S))
+            await _send(peer, line.problem(BwcdockError("desk", late, "Look whether it was done, then try again.")))
         except Exception as error:  # a bug must not be a silence at the other end, and is told in the journal
             log.exception("desk.bug")
             what = f"The program failed: {type(error).__name__}."
-            await _send(peer, _problem(BwcdockError("desk", what, "Look at its log.")))
+            await _send(peer, line.problem(BwcdockError("desk", because("line.bug", what), "Look at its log.")))
         else:
             await _give(peer, answer)
 
@@ -195,10 +202,6 @@ async def _line(peer: socket.socket) -> bytes:
             raise ValueError("not one whole line" if not more else "a line that is too long")
         got += more
     return got
-
-
-def _problem(error: BwcdockError) -> dict[str, Any]:
-    return {"problem": type(error).__name__, "op": error.op, "what": error.what, "hint": error.hint}
 
 
 async def _give(peer: socket.socket, answer: Any) -> None:

@@ -14,6 +14,7 @@ from bwcdock.core.desk.expiring import Expiry
 from bwcdock.core.desk.holds import Hold
 from bwcdock.core.facts import Entry
 from bwcdock.core.record import Record
+from bwcdock.core.refusal import Refusal
 from bwcdock.core.statements import AccessUsed
 from bwcdock.desk.asking import Law
 from bwcdock.desk.register import Register
@@ -208,7 +209,7 @@ class EndLine:
     """A recording whose keeping has ended, what still keeps it, and the proposal that names it already."""
 
     record: Record
-    kept: str
+    kept: Refusal | None
     proposal: str = ""
 
     @property

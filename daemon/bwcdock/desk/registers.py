@@ -39,11 +39,13 @@ def enter_person(act: acts.EnterPerson, room: Room) -> list[Fact]:
         room.matter(Team, act.team)
     before = room.ledger.matter(Person, act.person)
     if act.person == room.actor.name and before is not None and set(act.roles) - set(before.roles):
-        raise refused("Nobody gives himself a role.", "Another administrator enters it; nothing was changed.")
+        hint = "Another administrator enters it; nothing was changed."
+        raise refused("role.himself", "Nobody gives himself a role.", hint)
     for number in act.user_numbers:
         other = [p for p in room.ledger.matters(Person) if number in p.user_numbers and p.id != act.person]
         if other:
-            raise refused(f"User number {number} is that of {other[0].name} ({other[0].id}).")
+            what = f"User number {number} is that of {other[0].name} ({other[0].id})."
+            raise refused("person.number-taken", what, number=number, person=other[0].id, name=other[0].name)
     said = act.model_dump(exclude={"person"})
     return [PersonEntered(matter=act.person, **said)]
 
@@ -53,7 +55,8 @@ def leave_person(act: acts.LeavePerson, room: Room) -> list[Fact]:
     person = room.person(act.person)
     held = [device.id for device in room.ledger.matters(Device) if device.holder == person.id]
     if held:
-        raise refused(f"{person.name} still holds {', '.join(held)}.", "Take them back (return), then hand over.")
+        what, hint = f"{person.name} still holds {', '.join(held)}.", "Take them back (return), then hand over."
+        raise refused("person.holds", what, hint, name=person.name, devices=held)
     return [PersonLeft(matter=person.id, reason=act.reason)]
 
 
@@ -104,14 +107,16 @@ def issue(act: acts.Issue, room: Room) -> list[Fact]:
     asked = {what: check for check in room.bench.pack.checks for what in check.what}
     for word in act.checked:
         if word not in {"clock", "battery", "storage", "works"}:
-            raise refused(f"There is no check {word!r}.", "They are: clock, battery, storage, works.")
+            hint = "They are: clock, battery, storage, works."
+            raise refused("check.unknown", f"There is no check {word!r}.", hint, given=word)
     session = _docked(room, device.id)
     known, findings = checked_by_dock(session), session.findings if session else ()
     missing = [what for what in asked if what not in known | set(act.checked)]
     if missing:
         check = asked[missing[0]]
         what = f"{check.article} asks for a check before use, and nobody has checked: {', '.join(missing)}."
-        raise refused(what, f"Dock the recorder, or check by hand and say so: --checked {' --checked '.join(missing)}")
+        hint = f"Dock the recorder, or check by hand and say so: --checked {' --checked '.join(missing)}"
+        raise refused("issue.unchecked", what, hint, article=check.article, checks=missing)
     lacking = [f for f in findings if f.code.partition(".")[0] in LACKS_ZH]
     checked = tuple(dict.fromkeys((*sorted(known), *act.checked)))
     issued = DeviceIssued(

@@ -11,6 +11,7 @@ from bwcdock.core.desk.matter import Matter
 from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import Actor
 from bwcdock.core.record import Record
+from bwcdock.core.refusal import Refusal, Value, because
 from bwcdock.core.rulepack import Term
 from bwcdock.errors import Misused
 from bwcdock.ledger import Reader
@@ -19,12 +20,19 @@ from bwcdock.steps.bench import Bench
 M = TypeVar("M", bound=Matter)
 
 OP = "desk"
+NOTHING_CHANGED = "Nothing was changed."
 LOOK_HINT = "`bwcdock desk list` shows what there is; nothing was changed."
+RECORDS_HINT = "`bwcdock records` shows their ids; nothing was changed."
 
 
-def refused(what: str, hint: str = "Nothing was changed.") -> Misused:
-    """The refusal of an act, as a sentence and what to do."""
-    return Misused(OP, what, hint)
+def refused(code: str, what: str, hint: str = NOTHING_CHANGED, /, **values: Value) -> Misused:
+    """The refusal of an act: its code, a sentence, what to do, and the values in the sentence."""
+    return Misused(OP, because(code, what, **values), hint)
+
+
+def refused_for(why: Refusal) -> Misused:
+    """The refusal of an act for a reason that is judged elsewhere."""
+    return Misused(OP, why, NOTHING_CHANGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +48,16 @@ class Room:
         """The matter with this id; refused where there is none."""
         found = self.ledger.matter(shape, matter_id)
         if found is None:
-            raise refused(f"There is no {desk.SHAPES[shape]} {matter_id!r}.", LOOK_HINT)
+            kind = desk.SHAPES[shape]
+            raise refused("matter.none", f"There is no {kind} {matter_id!r}.", LOOK_HINT, kind=kind, id=matter_id)
         return found
 
     def person(self, person_id: str) -> Person:
         """A person who works here."""
         person = self.matter(Person, person_id)
         if person.state != "active":
-            raise refused(f"{person.name} ({person.id}) does not work here any more.")
+            what = f"{person.name} ({person.id}) does not work here any more."
+            raise refused("person.left", what, person=person.id, name=person.name)
         return person
 
     def device(self, serial: str) -> Device:
@@ -60,9 +70,10 @@ class Room:
         if found is not None:
             return found
         alike = self.ledger.beginning(record_id) if len(record_id) >= 8 else []
-        if len(alike) != 1:
-            what = f"There is no recording {record_id!r}." if not alike else f"Several recordings begin {record_id!r}."
-            raise refused(what, "`bwcdock records` shows their ids; nothing was changed.")
+        if not alike:
+            raise refused("record.none", f"There is no recording {record_id!r}.", RECORDS_HINT, id=record_id)
+        if len(alike) > 1:
+            raise refused("record.several", f"Several recordings begin {record_id!r}.", RECORDS_HINT, id=record_id)
         return alike[0]
 
     def records(self, ids: Iterable[str]) -> list[Record]:
@@ -76,7 +87,13 @@ class Room:
         if given not in {term.id for term in known}:
             words = ", ".join(f"{term.id} ({term.label})" for term in known) or "none"
             raise refused(
-                f"{self.bench.pack.name} knows no {what} {given!r}.", f"It has: {words}. Nothing was changed."
+                "term.unknown",
+                f"{self.bench.pack.name} knows no {what} {given!r}.",
+                f"It has: {words}. Nothing was changed.",
+                pack=self.bench.pack.name,
+                term=what,
+                given=given,
+                known="、".join(term.label for term in known),
             )
         return given
 

@@ -33,12 +33,14 @@ def begin_trip(act: acts.BeginTrip, room: Room) -> list[Fact]:
     away = room.bench.pack.deadline.away
     if away is None:
         rule = room.bench.pack.deadline
-        raise refused(f"{room.bench.pack.name} {rule.article} knows no case for officers away from the unit.")
+        what = f"{room.bench.pack.name} {rule.article} knows no case for officers away from the unit."
+        raise refused("trip.unknown", what, pack=room.bench.pack.name, article=rule.article)
     room.term("ground", act.ground, away.grounds)
     room.person(act.person)
     room.device(act.device)
     if other := next((t for t in room.ledger.matters(Trip, "out") if t.device == act.device), None):
-        raise refused(f"{act.device} is out on {other.id} already.", "Enter that return first (end-trip).")
+        what = f"{act.device} is out on {other.id} already."
+        raise refused("trip.twice", what, "Enter that return first (end-trip).", device=act.device, trip=other.id)
     said = act.model_dump()
     return [TripBegun(matter=room.new_id(Trip), recorder=act.device, **said)]
 
@@ -72,11 +74,13 @@ def explain(act: acts.Explain, room: Room) -> list[Fact]:
     if act.reason and known:
         room.term("reason", act.reason, known)
     if act.what in {"interruption", "not_recorded"} and known and not act.reason:
-        raise refused(f"An explanation of this kind names one of the pack's reasons: {', '.join(t.id for t in known)}.")
+        what = f"An explanation of this kind names one of the pack's reasons: {', '.join(t.id for t in known)}."
+        raise refused("explanation.no-reason", what, known="、".join(term.label for term in known))
     for record in records if act.what == "late" else ():
         stands = judge(record, room.at, 0)
         if stands is None or stands.kind not in {Standing.LATE, Standing.OVERDUE}:
-            raise refused(f"{show(record.item.path)} is not late: there is nothing to explain.")
+            path = show(record.item.path)
+            raise refused("explanation.not-late", f"{path} is not late: there is nothing to explain.", path=path)
     spoken_in = room.record(act.spoken_in).id if act.spoken_in else ""
     given = ExplanationGiven(
         matter=room.new_id(Explanation),

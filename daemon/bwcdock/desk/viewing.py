@@ -8,6 +8,7 @@ from io import FileIO
 
 from bwcdock.core.facts import SPOOL, Actor
 from bwcdock.core.record import Record, State
+from bwcdock.core.refusal import because
 from bwcdock.desk.verbs import View, Viewed
 from bwcdock.errors import BwcdockError, Misused, Unreachable, Untrue
 from bwcdock.ledger import Reader
@@ -25,11 +26,13 @@ def allowed(ledger: Reader, asked: View) -> Record:
     """The recording, if the request lets it be seen; raises ``NotAllowed`` and ``Misused`` as an export does."""
     record = ledger.record(asked.record)
     if record is None:
-        raise Misused(OP, f"There is no recording {asked.record!r}.", "Name it by its whole id.")
+        why = because("record.none", f"There is no recording {asked.record!r}.", id=asked.record)
+        raise Misused(OP, why, "Name it by its whole id.")
     permit.ask(ledger, (record.id,), asked.request, Actor(name=asked.name, role=asked.role), how="viewed")
     if record.state not in {State.SEALED, State.RELEASED} or record.digests is None:
         what = f"Recording {record.id[:12]} is {record.state}: there is no sealed original to show."
-        raise Misused(OP, what, "`bwcdock records` shows what it waits for.")
+        why = because("view.unsealed", what, record=record.id, record_state=record.state)
+        raise Misused(OP, why, "`bwcdock records` shows what it waits for.")
     return record
 
 
@@ -47,16 +50,19 @@ def open_sealed(bench: Bench, record: Record) -> tuple[FileIO, str]:
                 return file, place
             file.close()
             what = f"{place} has another number of bytes of {record.id[:12]} than were sealed."
-            problems.append(Untrue(OP, what, "`bwcdock audit` looks at every copy."))
+            why = because("view.untrue", what, record=record.id, place=place)
+            problems.append(Untrue(OP, why, "`bwcdock audit` looks at every copy."))
         except OSError as error:
             what = f"The spool's copy cannot be opened: {error.strerror}."
-            problems.append(Unreachable(OP, what, "Check the spool's disk; `bwcdock audit` looks at every copy."))
+            hint = "Check the spool's disk; `bwcdock audit` looks at every copy."
+            problems.append(Unreachable(OP, because("view.unreadable", what), hint))
         except BwcdockError as error:
             problems.append(error)
     if problems:
         raise problems[-1]
     what = f"No place on this machine has recording {record.id[:12]}."
-    raise Unreachable(OP, what, "It lies in central storage only: look at it there, or export it.")
+    why = because("view.elsewhere", what, record=record.id)
+    raise Unreachable(OP, why, "It lies in central storage only: look at it there, or export it.")
 
 
 def _places(bench: Bench, record: Record) -> Iterator[tuple[str, Callable[[], FileIO]]]:

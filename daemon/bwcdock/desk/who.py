@@ -22,18 +22,23 @@ def must_be_allowed(act: acts.Act, room: Room) -> None:
         first = custodians(pack)[0]
         if act.person != actor.name or actor.role != first or first not in act.roles:
             raise refused(
+                "register.empty",
                 "Nobody is in the register yet.",
                 f"The first person enters himself, in the role {first} and with it among his roles.",
+                role=first,
             )
         return
     must_work_here(room)
     if not isinstance(act, HOUSE.get(actor.role, acts.Act)):
         words = "、".join(each.word for each in HOUSE[actor.role])
-        raise refused(f"{_label(pack, actor.role)} may not do this ({act.word}), but: {words}.")
+        what = f"{_label(pack, actor.role)} may not do this ({act.word}), but: {words}."
+        acts_ = tuple(each.word for each in HOUSE[actor.role])
+        raise refused("role.house", what, role=actor.role, act=act.word, acts=acts_)
     may = _roles(act, room)
     if may is not None and actor.role not in may:
         names = "、".join(_label(pack, role) for role in may) or "nobody"
-        raise refused(f"{_label(pack, actor.role)} may not do this ({act.word}); {names} may.")
+        what = f"{_label(pack, actor.role)} may not do this ({act.word}); {names} may."
+        raise refused("role.may-not", what, role=actor.role, act=act.word, roles=may)
 
 
 def must_work_here(room: Room) -> None:
@@ -43,7 +48,16 @@ def must_work_here(room: Room) -> None:
     person = room.person(actor.name)
     if not person.may_act_as(actor.role):
         has = ", ".join(person.roles) or "none"
-        raise refused(f"{person.name} ({person.id}) is not {_label(pack, actor.role)}.", f"His roles are: {has}.")
+        what = f"{person.name} ({person.id}) is not {_label(pack, actor.role)}."
+        raise refused(
+            "role.not-his",
+            what,
+            f"His roles are: {has}.",
+            person=person.id,
+            name=person.name,
+            role=actor.role,
+            roles=person.roles,
+        )
 
 
 def must_have_exported(entry: int, room: Room) -> None:
@@ -54,9 +68,11 @@ def must_have_exported(entry: int, room: Room) -> None:
     must_work_here(room)
     line = next(room.ledger.entries(entry, entry + 1), None)
     if line is None or not isinstance(line.fact, AccessUsed) or line.fact.how != "exported":
-        raise refused(f"Entry {entry} of the ledger is no line of the register for a package.")
+        what = f"Entry {entry} of the ledger is no line of the register for a package."
+        raise refused("package.none", what, entry=entry)
     if room.actor.role != AUDITOR and room.actor.name != line.actor.name:
-        raise refused(f"Package {entry} was made by {line.actor.name}: he fetches it, or an auditor.")
+        what = f"Package {entry} was made by {line.actor.name}: he fetches it, or an auditor."
+        raise refused("package.not-his", what, entry=entry, person=line.actor.name)
 
 
 def _roles(act: acts.Act, room: Room) -> tuple[str, ...] | None:
@@ -71,7 +87,8 @@ def _roles(act: acts.Act, room: Room) -> tuple[str, ...] | None:
             return custodians(pack)[:1]
         case "extender":
             if pack.deadline.extension is None:
-                raise refused(f"{pack.name} {pack.deadline.article} knows no extension (延期).")
+                what = f"{pack.name} {pack.deadline.article} knows no extension (延期)."
+                raise refused("extension.unknown", what, pack=pack.name, article=pack.deadline.article)
             return pack.deadline.extension.by
         case "signer":
             assert isinstance(act, acts.JudgeExplanation)

@@ -1,6 +1,7 @@
 """查阅复制登记簿: who saw or got what, why, who agreed, who let it be done, when."""
 
 from bwcdock.core.desk.access import Access
+from bwcdock.core.refusal import because
 from bwcdock.core.rulepack import Ruled
 from bwcdock.core.words_zh.desk import ACCESS_ZH, HOW_ZH, MATTER_STATE_ZH
 from bwcdock.errors import Misused
@@ -14,7 +15,8 @@ def build(source: Source, asked: Asked) -> Paper:
     """The whole register, or the lines of the requests that are named."""
     found = [request for request in source.ledger.matters(Access) if not asked.subjects or request.id in asked.subjects]
     if asked.subjects and len(found) < len(set(asked.subjects)):
-        raise Misused("paper access-register", "There is no such request.", "`bwcdock desk list access` shows them.")
+        why = because("paper.no-request", "There is no such request.")
+        raise Misused("paper access-register", why, "`bwcdock desk list access` shows them.")
     found.sort(key=lambda request: (request.since, request.id))
     rules: list[Ruled] = [sheet for sheet in source.pack.sheets if sheet.id == "access_register"]
     rules += [duty for duty in source.pack.duties if duty.id == "access-register"]

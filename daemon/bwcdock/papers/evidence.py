@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bwcdock.core.facts import Confirmed, Identity, Kind, Listed, Obliged, Pulled, Sealed, Severity
 from bwcdock.core.record import Record, State
+from bwcdock.core.refusal import because
 from bwcdock.core.rulepack import Sheet
 from bwcdock.core.words_zh import title
 from bwcdock.core.words_zh.states import SOURCE_ZH
@@ -26,12 +27,14 @@ WRITTEN_LINES = 8
 def build(source: Source, asked: Asked) -> Paper:
     """The sheet over one recording or several of one case."""
     if not asked.subjects:
-        raise Misused("paper evidence", "No recording is named.", "Name one or more; `bwcdock records` shows them.")
+        why = because("paper.no-recording", "No recording is named.")
+        raise Misused("paper evidence", why, "Name one or more; `bwcdock records` shows them.")
     records = list({record.id: record for record in map(source.record, asked.subjects)}.values())
     for record in records:
         if record.state not in {State.SEALED, State.RELEASED} or record.digests is None:
             what = f"Recording {record.id[:12]} is {record.state}, and not sealed: nothing is proven of it."
-            raise Misused("paper evidence", what, "`bwcdock records` shows what it waits for.")
+            why = because("paper.unsealed", what, record=record.id, record_state=record.state)
+            raise Misused("paper evidence", why, "`bwcdock records` shows what it waits for.")
     sheets = _sheets(source, records)
     labels = fields(source, records)
     values = given(labels, asked)

@@ -3,6 +3,7 @@
 from bwcdock.core.desk.explaining import Explanation, reasons
 from bwcdock.core.names import show
 from bwcdock.core.record import Record
+from bwcdock.core.refusal import because
 from bwcdock.core.rulepack import Ruled
 from bwcdock.core.statements import Explained
 from bwcdock.core.words_zh.desk import MATTER_STATE_ZH
@@ -39,7 +40,8 @@ def _build(source: Source, asked: Asked, *kinds: Explained) -> Paper:
     found = source.ledger.matter(Explanation, asked.subjects[0]) if len(asked.subjects) == 1 else None
     if found is None or found.what not in kinds:
         what = f"This paper is of one explanation ({', '.join(kinds)})."
-        raise Misused("paper", what, "Name one; `bwcdock desk list explanation` shows them.")
+        why = because("paper.one-explanation", what)
+        raise Misused("paper", why, "Name one; `bwcdock desk list explanation` shows them.")
     records = [record for rid in found.records if (record := source.ledger.record(rid))]
     blocks: list[Block] = [_who(source, found), Text(title="情况说明", text=found.text)]
     if records:

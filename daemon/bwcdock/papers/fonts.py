@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
+from bwcdock.core.refusal import because
 from bwcdock.errors import Misused
 
 PLACES = (
@@ -43,9 +44,8 @@ def find(named: Path | None = None, places: Sequence[Path] = PLACES) -> Font:
     for path in places:
         if path.is_file():
             return _looked_at(path)
-    raise Misused(
-        "print a PDF", "There is no Chinese font on this machine.", f"Install {PACKAGE}, or take HTML instead of PDF."
-    )
+    why = because("font.none", "There is no Chinese font on this machine.", package=PACKAGE)
+    raise Misused("print a PDF", why, f"Install {PACKAGE}, or take HTML instead of PDF.")
 
 
 def if_any(named: Path | None = None) -> Font | None:
@@ -64,10 +64,12 @@ def _looked_at(path: Path) -> Font:
             return Font(path=path, index=_face(stream))
     except OSError as error:
         what = f"The font {path} cannot be read: {error.strerror or error}."
-        raise Misused("print a PDF", what, f"Correct [papers] font, or install {PACKAGE}.") from error
+        why = because("font.unfit", what, path=str(path), package=PACKAGE)
+        raise Misused("print a PDF", why, f"Correct [papers] font, or install {PACKAGE}.") from error
     except (TTLibError, KeyError, ValueError, AssertionError, EOFError, struct.error) as error:
         what = f"{path} is no font to print Chinese with ({error})."
-        raise Misused("print a PDF", what, f"Name another in [papers] font, or install {PACKAGE}.") from error
+        why = because("font.unfit", what, path=str(path), package=PACKAGE)
+        raise Misused("print a PDF", why, f"Name another in [papers] font, or install {PACKAGE}.") from error
 
 
 def _face(stream: BinaryIO) -> int:

@@ -1,6 +1,7 @@
 """交接清单: what a person who transfers leaves to another, as it stood when the handover was entered."""
 
 from bwcdock.core.desk.people import Handover
+from bwcdock.core.refusal import because
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Field, Fields, Paper, Table
 from bwcdock.papers.names import person
@@ -21,7 +22,8 @@ def build(source: Source, asked: Asked) -> Paper:
     """One handover."""
     found = source.ledger.matter(Handover, asked.subjects[0]) if len(asked.subjects) == 1 else None
     if found is None:
-        raise Misused("paper handover", "This paper is of one handover.", "`bwcdock desk list handover` shows them.")
+        why = because("paper.one-handover", "This paper is of one handover.")
+        raise Misused("paper handover", why, "`bwcdock desk list handover` shows them.")
     who = Fields(
         title="交接双方",
         rows=(

@@ -1,6 +1,7 @@
 """领用归还登记: who drew which recorder when, what was checked before, when and how it came back."""
 
 from bwcdock.core.desk.devices import Device, Issue
+from bwcdock.core.refusal import because
 from bwcdock.core.words_zh import title
 from bwcdock.core.words_zh.desk import CHECK_ZH
 from bwcdock.errors import Misused
@@ -14,7 +15,8 @@ def build(source: Source, asked: Asked) -> Paper:
     """The register of all recorders, or of those that are named."""
     devices = [each for each in source.ledger.matters(Device) if not asked.subjects or each.id in asked.subjects]
     if asked.subjects and len(devices) < len(set(asked.subjects)):
-        raise Misused("paper issues", "There is no such recorder.", "`bwcdock desk list device` shows them.")
+        why = because("paper.no-recorder", "There is no such recorder.")
+        raise Misused("paper issues", why, "`bwcdock desk list device` shows them.")
     lines = sorted(
         ((device, issue) for device in devices for issue in device.issues), key=lambda line: (line[1].at, line[0].id)
     )

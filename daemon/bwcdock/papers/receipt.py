@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bwcdock.core.facts import Receipted, Sealed
+from bwcdock.core.refusal import because
 from bwcdock.core.rules import Standing
 from bwcdock.core.view import STANDING_ZH
 from bwcdock.core.words_zh import title
@@ -23,7 +24,8 @@ FIELDS = ("执法人员",)
 def build(source: Source, asked: Asked) -> Paper:
     """The receipt of one docking: the very words that were signed, or those of them that concern ``asked.only``."""
     if len(asked.subjects) != 1:
-        raise Misused("paper receipt", "A receipt is of one docking.", "Name one session; `bwcdock status` shows them.")
+        why = because("paper.one-docking", "A receipt is of one docking.")
+        raise Misused("paper receipt", why, "Name one session; `bwcdock status` shows them.")
     path = find(source.receipts, asked.subjects[0])
     data = path.read_bytes()
     told = open_signed(data, Receipt, source.ledger.verifier)
@@ -50,14 +52,16 @@ def build(source: Source, asked: Asked) -> Paper:
 def find(directory: Path, named: str) -> Path:
     """The one receipt whose session begins so."""
     if not named:
-        raise Misused("receipt", "No session is named.", "Name one, or how it begins: `bwcdock status` shows them.")
+        why = because("paper.one-docking", "No session is named.")
+        raise Misused("receipt", why, "Name one, or how it begins: `bwcdock status` shows them.")
     names = sorted(name for name in os.listdir(directory) if name.startswith(named) and name.endswith(".json"))
     if len(names) == 1:
         return directory / names[0]
     if names:
-        raise Misused("receipt", f"{len(names)} sessions begin with {named}.", "Say more of it.")
+        why = because("receipt.several", f"{len(names)} sessions begin with {named}.", count=len(names), given=named)
+        raise Misused("receipt", why, "Say more of it.")
     hint = "It is written when everything of the session is in central storage; look at `bwcdock status`."
-    raise Misused("receipt", f"There is no receipt of session {named}.", hint)
+    raise Misused("receipt", because("receipt.none", f"There is no receipt of session {named}.", given=named), hint)
 
 
 def _concerns(line: ReceiptLine, asked: Asked) -> bool:
@@ -136,7 +140,8 @@ def _entries(source: Source, data: bytes, session: str, lines: list[ReceiptLine]
     entries = [entry.seq for entry in receipted if isinstance(entry.fact, Receipted) and entry.fact.digest == digest]
     if receipted and not entries:
         what = f"The receipt of session {session} is not the one the ledger tells of."
-        raise Untrue("paper receipt", what, "Compare it with the one in central storage.")
+        why = because("receipt.untrue", what, session=session)
+        raise Untrue("paper receipt", why, "Compare it with the one in central storage.")
     for line in lines:
         entries += [entry.seq for entry in source.ledger.history(record=line.record, ev=Sealed.ev)]
     return entries

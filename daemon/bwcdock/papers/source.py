@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from bwcdock.core.desk.people import roles_of
 from bwcdock.core.facts import Beat, Entry, Started
 from bwcdock.core.record import Record
+from bwcdock.core.refusal import because
 from bwcdock.core.rulepack import Ruled, RulePack, Sheet
 from bwcdock.errors import Misused
 from bwcdock.ledger import Checkpoint, Reader
@@ -60,8 +61,11 @@ class Source:
             return found[0]
         hint = "`bwcdock records` shows them."
         if found:
-            raise Misused("paper", f"Several recordings begin with {named}.", f"Say more of it; {hint}")
-        raise Misused("paper", f"There is no recording {named}." if named else "No recording is named.", hint)
+            why = because("record.several", f"Several recordings begin with {named}.", id=named)
+            raise Misused("paper", why, f"Say more of it; {hint}")
+        if not named:
+            raise Misused("paper", because("paper.no-recording", "No recording is named."), hint)
+        raise Misused("paper", because("record.none", f"There is no recording {named}.", id=named), hint)
 
     def rules(self, *ruled: Ruled) -> tuple[Rule, ...]:
         """Rules of the pack, as a paper cites them."""
@@ -109,7 +113,8 @@ def given(labels: Iterable[str], asked: Asked) -> dict[str, str]:
     known = list(dict.fromkeys(labels))
     for label in asked.fields:
         if label not in known:
-            raise Misused("paper", f"This paper has no field {label}.", f"It has: {'、'.join(known)}.")
+            why = because("paper.no-field", f"This paper has no field {label}.", label=label)
+            raise Misused("paper", why, f"It has: {'、'.join(known)}.")
     return dict(asked.fields)
 
 

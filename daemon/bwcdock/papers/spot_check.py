@@ -2,6 +2,7 @@
 
 from bwcdock.core.desk.checking import SpotCheck
 from bwcdock.core.names import show
+from bwcdock.core.refusal import because
 from bwcdock.errors import Misused
 from bwcdock.papers.model import Field, Fields, Paper, Table
 from bwcdock.papers.names import person
@@ -13,7 +14,8 @@ def build(source: Source, asked: Asked) -> Paper:
     """One spot check."""
     found = source.ledger.matter(SpotCheck, asked.subjects[0]) if len(asked.subjects) == 1 else None
     if found is None:
-        raise Misused("paper spot-check", "This paper is of one spot check.", "`bwcdock desk list check` shows them.")
+        why = because("paper.one-check", "This paper is of one spot check.")
+        raise Misused("paper spot-check", why, "`bwcdock desk list check` shows them.")
     rule = source.pack.spot_check
     return Paper(
         title="抽查记录",

@@ -3,6 +3,7 @@
 import secrets
 import socket
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
@@ -85,9 +86,14 @@ async def _refused(request: Request, error: Any) -> Response:
             return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
         if caller.kind == "person" and request.method == "GET" and _is_half(caller, request):
             return RedirectResponse(second(request.url.path), 303)
-    told = page(request, "refused.html", status=error.status_code, code=error.status_code, what=error.detail, hint="")
+    told = page(request, "refused.html", status=error.status_code, code=error.status_code, why=_detail(error))
     told.headers.update(error.headers or {})
     return told
+
+
+def _detail(error: HTTPException) -> str:
+    """What somebody said of it; the name of the status alone says nothing."""
+    return "" if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
 
 
 def _is_half(caller: Caller, request: Request) -> bool:
@@ -105,7 +111,7 @@ async def _bug(request: Request, error: Exception) -> Response:
     log.error("web.bug", number=number, method=request.method, path=request.url.path, exc_info=error)
     if is_call(request):
         return problem(500, f"A fault of the program: {number}.", "Its log tells more under this number.")
-    return page(request, "refused.html", status=500, code=500, what=f"№ {number}", hint="")
+    return page(request, "refused.html", status=500, code=500, why=f"№ {number}")
 
 
 async def _unlike(request: Request, error: Any) -> Response:
@@ -114,12 +120,12 @@ async def _unlike(request: Request, error: Any) -> Response:
     told = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()[:5])
     if is_call(request):
         return problem(422, told, "See /api/v1/openapi.json; nothing was changed.")
-    return page(request, "refused.html", status=422, code=422, what="", hint="")
+    return page(request, "refused.html", status=422, code=422, why="")
 
 
 async def _failed(request: Request, error: Any) -> Response:
     assert isinstance(error, BwcdockError)
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
     if is_call(request):
-        return problem(status, error.what, error.hint)
-    return page(request, "refused.html", status=status, code=status, what=error.what, hint=error.hint)
+        return problem(status, error.what, error.hint, refused=error.why.code)
+    return page(request, "refused.html", status=status, code=status, why=error)

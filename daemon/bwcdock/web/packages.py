@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bwcdock.core.refusal import because
 from bwcdock.desk.verbs import Exported, Progress
 from bwcdock.errors import BwcdockError, Misused
 from bwcdock.lanes import Lane, own_lane
@@ -38,7 +39,8 @@ class Packages:
     def begin(self, person: str, request: str, make: Callable[[Callable[[Progress], object]], Exported]) -> str:
         """Begin: ``make`` blocks until it is made and tells how far it is. The token of its page."""
         if any(job.made is None and job.error is None and job.person == person for job in self._jobs.values()):
-            raise Misused("export", "Your last package is being made still.", "Wait until it is finished.")
+            why = because("export.own-busy", "Your last package is being made still.")
+            raise Misused("export", why, "Wait until it is finished.")
         token, job = secrets.token_urlsafe(16), Job(person=person, request=request)
         self._jobs[token] = job
         while len(self._jobs) > MOST:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from bwcdock.web.callers import caller_of
 from bwcdock.web.house import House
 from bwcdock.web.policy import Caller, Place, may
+from bwcdock.web.words import N_
 
 F = TypeVar("F", bound=Callable[..., Any])
 PLACE = "bwcdock_place"
@@ -73,7 +74,7 @@ async def said(request: Request) -> FormData:
     token = form.get("csrf")
     caller = who(request)
     if not caller.csrf or not isinstance(token, str) or not hmac.compare_digest(token.encode(), caller.csrf.encode()):
-        raise HTTPException(403, "This form is of another session: open the page again.")
+        raise HTTPException(403, N_("This form is of another session: open the page again."))
     return form
 
 

@@ -20,6 +20,7 @@ class Problem(BaseModel):
     status: int
     detail: str = ""
     hint: str = ""
+    code: str = Field("", description="a stable word for why the desk refuses it; empty where it is none of its own")
 
 
 ANSWERS: Final = {
@@ -34,8 +35,10 @@ def is_call(request: Request) -> bool:
     return request.url.path.startswith(API)
 
 
-def problem(status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
-    """The answer."""
-    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, hint=hint)
+def problem(
+    status: int, detail: str, hint: str = "", headers: Mapping[str, str] | None = None, *, refused: str = ""
+) -> Response:
+    """The answer; ``refused`` is the code of the refusal."""
+    told = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, hint=hint, code=refused)
     more = {**(headers or {}), **({"www-authenticate": "Bearer"} if status == 401 else {})}
     return JSONResponse(told.model_dump(), status, more, media_type=MEDIA)

@@ -19,6 +19,7 @@ from bwcdock.web.deeds import offered
 from bwcdock.web.menu import menu
 from bwcdock.web.pages import house_of
 from bwcdock.web.policy import NOBODY, Place, may
+from bwcdock.web.refusing import told
 from bwcdock.web.wording import word
 from bwcdock.web.words import Language, chosen, translations
 
@@ -86,6 +87,7 @@ def rendered(request: Request, template: str, **more: Any) -> str:
         "menu": menu(lambda place: may(caller, place, pack), translations(language).gettext),
         "offered": offered(caller, pack),
         "request_done": request.query_params.get("done", ""),
+        "refusal": lambda why: told(why, language, house),
         "role_name": lambda role: naming.role_name(role, pack),
         "entry_field": lambda name: naming.entry_field(name, language),
         "entry_name": lambda ev: naming.entry_name(ev, language),

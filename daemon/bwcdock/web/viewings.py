@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bwcdock.core.refusal import because
 from bwcdock.desk.verbs import Opened, Viewed
 from bwcdock.errors import Misused
 from bwcdock.lanes import Lane
@@ -51,7 +52,8 @@ class Viewings:
         own = [viewing for viewing in self._open.values() if viewing.person == person]
         if not own:
             what = f"{self._most} recordings are being played already."
-            raise Misused("view", what, "Wait until one of them is closed; nothing was entered.")
+            why = because("view.busy", what, count=self._most)
+            raise Misused("view", why, "Wait until one of them is closed; nothing was entered.")
         self.end(own[0].token)
 
     def begin(self, opened: Opened, person: str, request: str) -> Viewing:

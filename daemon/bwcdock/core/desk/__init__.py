@@ -13,6 +13,7 @@ from bwcdock.core.desk.people import HANDOVER, PERSON, TEAM
 from bwcdock.core.desk.times import ACTIVITY, EXTENSION, TRIP
 from bwcdock.core.facts import Entry
 from bwcdock.core.record import Illegal
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.statements import Statement
 
 KINDS: dict[str, Kind] = {
@@ -25,15 +26,16 @@ KINDS: dict[str, Kind] = {
 SHAPES = {kind.shape: name for name, kind in KINDS.items()}
 
 
-def why_not(matter: Matter | None, entry: Entry) -> str:
-    """Why the statement in ``entry`` cannot be made about ``matter`` as it is; empty where it can."""
+def why_not(matter: Matter | None, entry: Entry) -> Refusal | None:
+    """Why the statement in ``entry`` cannot be made about ``matter`` as it is; ``None`` where it can."""
     fact = entry.fact
     assert isinstance(fact, Statement)
     kind = KINDS[fact.kind]
     if _next_state(matter, fact) is None:
         if matter is None:
-            return f"There is no {fact.kind} {fact.matter!r}."
-        return f"The {fact.kind} {matter.id!r} is {matter.state}: {type(fact).ev} is not possible any more."
+            return because("matter.none", f"There is no {fact.kind} {fact.matter!r}.", kind=fact.kind, id=fact.matter)
+        what = f"The {fact.kind} {matter.id!r} is {matter.state}: {type(fact).ev} is not possible any more."
+        return because("matter.state", what, kind=fact.kind, id=matter.id, state=matter.state, ev=type(fact).ev)
     return kind.why_not(matter, entry)
 
 
@@ -41,9 +43,9 @@ def apply(matter: Matter | None, entry: Entry) -> Matter:
     """``matter`` after the statement in ``entry``; raises :class:`~bwcdock.core.record.Illegal` where it is refused."""
     fact = entry.fact
     assert isinstance(fact, Statement)
-    state = _next_state(matter, fact)
-    if state is None or why_not(matter, entry):
-        raise Illegal(f"{type(fact).__name__}: {why_not(matter, entry)}")
+    state, why = _next_state(matter, fact), why_not(matter, entry)
+    if state is None or why is not None:
+        raise Illegal(f"{type(fact).__name__}: {why.what if why else ''}")
     return KINDS[fact.kind].after(matter, state, entry)
 
 

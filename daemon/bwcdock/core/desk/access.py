@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bwcdock.core.desk.matter import Kind, Matter, taken
 from bwcdock.core.facts import Entry
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.rulepack import Approval, RulePack
 from bwcdock.core.statements import AccessAct, AccessApproved, AccessRefused, AccessRequested, AccessUsed, Label
 
@@ -89,26 +90,30 @@ def _after(before: Access | None, state: str, entry: Entry) -> Access:
             return taken(Access, before, state, entry, used=(*before.used, line))
 
 
-def _why_not(access: Access | None, entry: Entry) -> str:
+def _why_not(access: Access | None, entry: Entry) -> Refusal | None:
     fact, who = entry.fact, entry.actor
     match fact:
         case AccessRequested() if not fact.reason.strip() or not fact.applicant.strip():
-            return "A request names who asks and why (事由)."
+            return because("access.incomplete", "A request names who asks and why (事由).")
         case AccessRequested() if not fact.records:
-            return "A request names the recordings."
+            return because("access.no-recordings", "A request names the recordings.")
         case AccessRequested() if not fact.chain:
-            return "The regulation names nobody who could approve this: it cannot be asked for."
+            what = "The regulation names nobody who could approve this: it cannot be asked for."
+            return because("access.nobody-approves", what)
         case AccessApproved() | AccessRefused() if access is not None and who.role != access.next_role:
-            return f"The next to decide on {access.id} is {access.next_role}, not {who.role}."
+            what = f"The next to decide on {access.id} is {access.next_role}, not {who.role}."
+            return because("access.not-next", what, id=access.id, role=access.next_role, own=who.role)
         case AccessApproved() | AccessRefused() if access is not None and who.name in _earlier(access):
-            return f"{who.name} has asked for {access.id} or agreed to it already: another person must decide."
+            what = f"{who.name} has asked for {access.id} or agreed to it already: another person must decide."
+            return because("access.same-person", what, person=who.name, id=access.id)
         case AccessUsed() if fact.how != "viewed" and access is not None and access.act in VIEWING:
-            return f"{access.id} was granted for viewing: nothing may be copied by it."
+            what = f"{access.id} was granted for viewing: nothing may be copied by it."
+            return because("access.viewing-only", what, id=access.id)
         case AccessUsed() if fact.how != "viewed" and fact.copies < 1:
-            return "What is copied is counted: name the number of copies."
+            return because("access.no-count", "What is copied is counted: name the number of copies.")
         case AccessUsed() if not fact.who.strip():
-            return "The register names who saw or got it (调阅人、复制人)."
-    return ""
+            return because("access.no-reader", "The register names who saw or got it (调阅人、复制人).")
+    return None
 
 
 def _earlier(access: Access) -> set[str]:

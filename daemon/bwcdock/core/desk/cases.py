@@ -6,6 +6,7 @@ from datetime import datetime
 from bwcdock.core.calendar import Calendar, Counted
 from bwcdock.core.desk.matter import Kind, Matter, taken
 from bwcdock.core.facts import Entry
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.rulepack import Archive, RulePack
 from bwcdock.core.rules import archive_due
 from bwcdock.core.statements import CaseArchived, CaseOpened, CaseStep, Label
@@ -62,16 +63,16 @@ def _after(before: Case | None, state: str, entry: Entry) -> Case:
     return taken(Case, before, state, entry)
 
 
-def _why_not(case: Case | None, entry: Entry) -> str:
+def _why_not(case: Case | None, entry: Entry) -> Refusal | None:
     fact = entry.fact
     match fact:
         case CaseStep() if fact.moment > entry.at:
-            return "A case is closed when it is closed: this moment lies in the future."
+            return because("case.future", "A case is closed when it is closed: this moment lies in the future.")
         case CaseStep() if case is not None and getattr(case, fact.step) is not None:
-            return f"For case {case.id} this moment is entered already."
+            return because("case.step-twice", f"For case {case.id} this moment is entered already.", case=case.id)
         case CaseArchived() if fact.files < 0:
-            return "A case file cannot hold fewer than no recordings."
-    return ""
+            return because("case.negative", "A case file cannot hold fewer than no recordings.")
+    return None
 
 
 CASE = Kind(

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from bwcdock.core.desk.matter import Kind, Matter, taken
 from bwcdock.core.facts import Entry
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.statements import CheckDrawn, CheckJudged, CheckSkipped
 
 
@@ -89,20 +90,22 @@ def _after(before: SpotCheck | None, state: str, entry: Entry) -> SpotCheck:
     return taken(SpotCheck, before, done, entry, skipped=(*before.skipped, skip))
 
 
-def _why_not(check: SpotCheck | None, entry: Entry) -> str:
+def _why_not(check: SpotCheck | None, entry: Entry) -> Refusal | None:
     fact = entry.fact
     match fact:
         case CheckDrawn() if not fact.seed.strip():
-            return "A spot check needs a seed that was published."
+            return because("check.no-seed", "A spot check needs a seed that was published.")
         case CheckDrawn() if not 1 <= fact.percent <= 100:
-            return "The share of a spot check is 1 to 100 percent."
+            return because("check.percent", "The share of a spot check is 1 to 100 percent.")
         case CheckJudged() | CheckSkipped() if check is not None and fact.of not in check.sample:
-            return f"{fact.of} is not in the sample of {check.id}."
+            return because(
+                "check.not-drawn", f"{fact.of} is not in the sample of {check.id}.", record=fact.of, id=check.id
+            )
         case CheckJudged() | CheckSkipped() if check is not None and fact.of not in check.left:
-            return f"{fact.of} was judged or skipped already."
+            return because("check.twice", f"{fact.of} was judged or skipped already.", record=fact.of)
         case CheckSkipped() if not fact.reason.strip():
-            return "What is skipped needs a reason."
-    return ""
+            return because("check.no-reason", "What is skipped needs a reason.")
+    return None
 
 
 CHECK = Kind(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bwcdock.core.desk.matter import Kind, Matter, taken
 from bwcdock.core.facts import Entry, Finding
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.statements import (
     DeviceIssued,
     DeviceRegistered,
@@ -95,24 +96,29 @@ def _after(device: Device | None, state: str, entry: Entry) -> Device:
             return taken(Device, device, state, entry, faults=(), service=(*device.service, (entry.at, fact.what)))
 
 
-def _why_not(device: Device | None, entry: Entry) -> str:
+def _why_not(device: Device | None, entry: Entry) -> Refusal | None:
     fact = entry.fact
     if device is None:
-        return ""
+        return None
     match fact:
         case DeviceIssued() if device.out:
-            return f"{device.id} is issued to {device.holder} since {device.out.at:%Y-%m-%d %H:%M} UTC."
+            what = f"{device.id} is issued to {device.holder} since {device.out.at:%Y-%m-%d %H:%M} UTC."
+            return because("device.issued", what, device=device.id, person=device.holder, since=device.out.at)
         case DeviceIssued() if fact.expected_back is not None and fact.expected_back <= entry.at:
-            return f"{device.id} would be expected back before it is issued."
+            what = f"{device.id} would be expected back before it is issued."
+            return because("device.back-before", what, device=device.id)
         case DeviceReturned() if not device.out:
-            return f"{device.id} is not issued to anybody: a return without an issue."
+            what = f"{device.id} is not issued to anybody: a return without an issue."
+            return because("device.return-unissued", what, device=device.id)
         case DeviceStateSet() if fact.state == device.state:
-            return f"{device.id} is {fact.state} already."
+            what = f"{device.id} is {fact.state} already."
+            return because("device.same-state", what, device=device.id, kind="device", state=fact.state)
         case DeviceStateSet() if fact.state in {"repair", "retired"} and device.out:
-            return f"{device.id} is issued to {device.holder}: take it back first."
+            what = f"{device.id} is issued to {device.holder}: take it back first."
+            return because("device.still-out", what, device=device.id, person=device.holder)
         case FaultReported() if fact.since is not None and fact.since > entry.at:
-            return "A fault cannot have begun in the future."
-    return ""
+            return because("device.fault-future", "A fault cannot have begun in the future.")
+    return None
 
 
 _ANYWHERE: tuple[type[Statement], ...] = (DeviceRegistered, DeviceReturned, DeviceStateSet, FaultReported, Serviced)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bwcdock.core.desk.matter import Kind, Matter, taken
 from bwcdock.core.facts import Entry
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.rulepack import RulePack, Term
 from bwcdock.core.statements import Explained, ExplanationGiven, ExplanationJudged
 
@@ -43,20 +44,22 @@ def _after(before: Explanation | None, state: str, entry: Entry) -> Explanation:
     return taken(Explanation, before, "accepted" if fact.accepted else "refused", entry, **judged)
 
 
-def _why_not(explanation: Explanation | None, entry: Entry) -> str:
+def _why_not(explanation: Explanation | None, entry: Entry) -> Refusal | None:
     fact = entry.fact
     match fact:
         case ExplanationGiven() if not fact.text.strip() and not fact.reason:
-            return "An explanation needs a reason or words."
+            return because("explanation.empty", "An explanation needs a reason or words.")
         case ExplanationGiven(what="late") if not fact.records:
-            return "An explanation of lateness names the recordings that are late."
+            what = "An explanation of lateness names the recordings that are late."
+            return because("explanation.no-recordings", what)
         case ExplanationGiven(what="not_recorded") if not fact.basis.strip():
-            return "What was not recorded needs the rule it rests on (依据), beside the reason (原因)."
+            what = "What was not recorded needs the rule it rests on (依据), beside the reason (原因)."
+            return because("explanation.no-basis", what)
         case ExplanationGiven() if fact.since is not None and fact.until is not None and fact.until < fact.since:
-            return "The span of the explanation ends before it begins."
+            return because("explanation.span", "The span of the explanation ends before it begins.")
         case ExplanationJudged() if explanation is not None and entry.actor.name in _makers(explanation):
-            return "Nobody signs off his own explanation."
-    return ""
+            return because("explanation.own", "Nobody signs off his own explanation.")
+    return None
 
 
 def _makers(explanation: Explanation) -> set[str]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from bwcdock.core.desk.matter import Kind, Matter, taken
 from bwcdock.core.facts import Entry
 from bwcdock.core.record import Record
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.statements import HoldLifted, HoldPlaced
 
 
@@ -60,16 +61,17 @@ def _after(before: Hold | None, state: str, entry: Entry) -> Hold:
     return taken(Hold, before, state, entry, reason=before.reason)
 
 
-def _why_not(_: object, entry: Entry) -> str:
+def _why_not(_: object, entry: Entry) -> Refusal | None:
     fact = entry.fact
     match fact:
         case HoldPlaced() | HoldLifted() if not fact.reason.strip():
-            return "A hold, and its end, need a reason."
+            return because("hold.no-reason", "A hold, and its end, need a reason.")
         case HoldPlaced() if not any((fact.records, fact.person, fact.place, fact.device, fact.since, fact.until)):
-            return "A hold names what it keeps: recordings, a person, a place, a recorder or a span of time."
+            what = "A hold names what it keeps: recordings, a person, a place, a recorder or a span of time."
+            return because("hold.empty", what)
         case HoldPlaced() if fact.since is not None and fact.until is not None and fact.until < fact.since:
-            return "The span of the hold ends before it begins."
-    return ""
+            return because("hold.span", "The span of the hold ends before it begins.")
+    return None
 
 
 HOLD = Kind(Hold, {None: {HoldPlaced: "placed"}, "placed": {HoldLifted: "lifted"}}, _after, _why_not)

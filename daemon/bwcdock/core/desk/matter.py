@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from bwcdock.core.facts import Entry
+from bwcdock.core.refusal import Refusal
 from bwcdock.core.statements import Statement
 
 Table = Mapping[str | None, Mapping[type[Statement], str]]
@@ -33,20 +34,20 @@ M = TypeVar("M", bound=Matter)
 class Kind(NamedTuple):
     """One sort of matter.
 
-    ``after`` makes the matter from the one before (or ``None``), the next state and the entry; ``why_not`` says in a
-    sentence what speaks against the fact although the table allows its sort, and is empty where nothing does. It is
-    asked before a fact is written and again when it is folded: one judge for both.
+    ``after`` makes the matter from the one before (or ``None``), the next state and the entry; ``why_not`` says what
+    speaks against the fact although the table allows its sort, and is ``None`` where nothing does. It is asked before a
+    fact is written and again when it is folded: one judge for both.
     """
 
     shape: type[Matter]
     table: Table
     after: Callable[[Any, str, Entry], Matter]
-    why_not: Callable[[Any, Entry], str]
+    why_not: Callable[[Any, Entry], Refusal | None]
 
 
-def nothing_against(matter: object, entry: Entry) -> str:  # noqa: ARG001  (what it does not look at)
+def nothing_against(matter: object, entry: Entry) -> Refusal | None:  # noqa: ARG001  (what it does not look at)
     """Nothing speaks against what the table allows."""
-    return ""
+    return None
 
 
 def taken(shape: type[M], before: M | None, state: str, entry: Entry, **otherwise: object) -> M:

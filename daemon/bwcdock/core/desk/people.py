@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bwcdock.core.desk.matter import Kind, Matter, plain, taken
 from bwcdock.core.facts import Entry
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.rulepack import RulePack, Term
 from bwcdock.core.statements import HandedOver, PersonEntered, PersonLeft, SignIn, SignInSet, TeamEntered
 
@@ -99,26 +100,32 @@ def _person(person: Person | None, state: str, entry: Entry) -> Person:
     return taken(Person, person, state, entry)
 
 
-def _person_why_not(_: object, entry: Entry) -> str:
+def _person_why_not(_: object, entry: Entry) -> Refusal | None:
     fact, who = entry.fact, entry.actor
     match fact:
         case PersonEntered() if not fact.name.strip():
-            return "A person needs a name."
+            return because("person.no-name", "A person needs a name.")
         case SignInSet() if who.name != fact.matter and who.role != SYSTEM_ADMINISTRATOR:
-            return f"How {fact.matter} signs in is set by himself, or by a {SYSTEM_ADMINISTRATOR}."
+            what = f"How {fact.matter} signs in is set by himself, or by a {SYSTEM_ADMINISTRATOR}."
+            return because("sign-in.not-his", what, person=fact.matter, role=SYSTEM_ADMINISTRATOR)
         case SignInSet() if who.name != fact.matter and fact.what not in SET_FOR_OTHERS:
-            return f"A {fact.what} is set by nobody but {fact.matter} himself; for others: {', '.join(SET_FOR_OTHERS)}."
-    return ""
+            what = f"A {fact.what} is set by nobody but {fact.matter} himself; for others: {', '.join(SET_FOR_OTHERS)}."
+            return because("sign-in.his-alone", what, way=fact.what, person=fact.matter, ways=SET_FOR_OTHERS)
+    return None
 
 
-def _team_why_not(_: object, entry: Entry) -> str:
+def _team_why_not(_: object, entry: Entry) -> Refusal | None:
     fact = entry.fact
-    return "A team cannot have fewer than no officers." if isinstance(fact, TeamEntered) and fact.officers < 0 else ""
+    if isinstance(fact, TeamEntered) and fact.officers < 0:
+        return because("team.negative", "A team cannot have fewer than no officers.")
+    return None
 
 
-def _handover_why_not(_: object, entry: Entry) -> str:
+def _handover_why_not(_: object, entry: Entry) -> Refusal | None:
     fact = entry.fact
-    return "Nobody hands over to himself." if isinstance(fact, HandedOver) and fact.giver == fact.taker else ""
+    if isinstance(fact, HandedOver) and fact.giver == fact.taker:
+        return because("handover.himself", "Nobody hands over to himself.")
+    return None
 
 
 PERSON = Kind(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bwcdock.core.desk.matter import Kind, Matter, plain, taken
 from bwcdock.core.facts import Entry
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.core.statements import ActivityEnded, ExtensionGranted, TripBegun, TripEnded
 
 
@@ -54,26 +55,30 @@ class Extension(Matter):
         return device == self.device and self.since_recorded <= moment <= self.until_recorded
 
 
-def _trip_why_not(trip: Trip | None, entry: Entry) -> str:
+def _trip_why_not(trip: Trip | None, entry: Entry) -> Refusal | None:
     fact = entry.fact
     match fact:
         case TripBegun() if fact.out > entry.at:
-            return "A trip is entered when it begins: its start lies in the future."
+            return because("trip.future", "A trip is entered when it begins: its start lies in the future.")
         case TripBegun() if fact.expected_back is not None and fact.expected_back <= fact.out:
-            return "He would be expected back before he left."
+            return because("trip.back-before", "He would be expected back before he left.")
         case TripEnded() if trip is not None and fact.back < trip.out:
-            return f"A return before the departure: trip {trip.id} began {trip.out:%Y-%m-%d %H:%M} UTC."
+            what = f"A return before the departure: trip {trip.id} began {trip.out:%Y-%m-%d %H:%M} UTC."
+            return because("trip.return-before", what, trip=trip.id, since=trip.out)
         case TripEnded() if fact.back > entry.at:
-            return "A return is entered when it has happened: this one lies in the future."
-    return ""
+            what = "A return is entered when it has happened: this one lies in the future."
+            return because("trip.return-future", what)
+    return None
 
 
-def _activity_why_not(_: object, entry: Entry) -> str:
+def _activity_why_not(_: object, entry: Entry) -> Refusal | None:
     fact = entry.fact
     assert isinstance(fact, ActivityEnded)
     if fact.ended < fact.began:
-        return "An activity cannot end before it began."
-    return "An activity is entered when it has ended: this end lies in the future." if fact.ended > entry.at else ""
+        return because("activity.span", "An activity cannot end before it began.")
+    if fact.ended > entry.at:
+        return because("activity.future", "An activity is entered when it has ended: this end lies in the future.")
+    return None
 
 
 def _extension(before: Extension | None, state: str, entry: Entry) -> Extension:
@@ -83,12 +88,14 @@ def _extension(before: Extension | None, state: str, entry: Entry) -> Extension:
     return taken(Extension, before, state, entry, role=entry.actor.role, **span)
 
 
-def _extension_why_not(_: object, entry: Entry) -> str:
+def _extension_why_not(_: object, entry: Entry) -> Refusal | None:
     fact = entry.fact
     assert isinstance(fact, ExtensionGranted)
     if not fact.reason.strip():
-        return "An extension needs a special reason (特殊情况), in words."
-    return "The span of an extension ends before it begins." if fact.until < fact.since else ""
+        return because("extension.no-reason", "An extension needs a special reason (特殊情况), in words.")
+    if fact.until < fact.since:
+        return because("extension.span", "The span of an extension ends before it begins.")
+    return None
 
 
 TRIP = Kind(Trip, {None: {TripBegun: "out"}, "out": {TripEnded: "back"}}, plain(Trip), _trip_why_not)

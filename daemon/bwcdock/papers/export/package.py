@@ -13,6 +13,7 @@ import bagit
 from bwcdock import __version__, durable
 from bwcdock.core.names import safe
 from bwcdock.core.record import Record, State
+from bwcdock.core.refusal import because
 from bwcdock.durable_tree import appear, created, growing, hidden
 from bwcdock.errors import BwcdockError, Misused, Unreachable, Untrue
 from bwcdock.ledger import Checkpoint
@@ -170,13 +171,15 @@ def _publish(folder: Path, order: Order, iso: Path | None) -> None:
 def _sealed(source: Source, order: Order) -> list[Record]:
     records = list({record.id: record for record in map(source.record, order.records)}.values())
     if not records:
-        raise Misused(OP, "No recording is named.", "Name one or more; `bwcdock records` shows them.")
+        why = because("paper.no-recording", "No recording is named.")
+        raise Misused(OP, why, "Name one or more; `bwcdock records` shows them.")
     for record in records:
         if record.state in {State.SEALED, State.RELEASED} and record.digests and record.sealed_seq is not None:
             continue
-        why = f" ({record.quarantine_what.rstrip('.')})" if record.quarantine_what else ""
-        what = f"Recording {record.id[:12]} is {record.state}{why}: there is no sealed original to hand over."
-        raise Misused(OP, what, "`bwcdock records` shows what it waits for; nothing was copied.")
+        told = f" ({record.quarantine_what.rstrip('.')})" if record.quarantine_what else ""
+        what = f"Recording {record.id[:12]} is {record.state}{told}: there is no sealed original to hand over."
+        why = because("paper.unsealed", what, record=record.id, record_state=record.state)
+        raise Misused(OP, why, "`bwcdock records` shows what it waits for; nothing was copied.")
     return records
 
 

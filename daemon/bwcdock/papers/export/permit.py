@@ -7,6 +7,7 @@ from typing import Literal
 from bwcdock.core.desk.access import VIEWING, Access
 from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import Actor
+from bwcdock.core.refusal import Refusal, because
 from bwcdock.errors import NotAllowed
 from bwcdock.ledger import Reader
 
@@ -44,8 +45,8 @@ def ask(
     """
     access = ledger.matter(Access, request)
     why = _why_not(access, records, how)
-    if access is None or why:
-        raise NotAllowed("view" if how == "viewed" else "export", why, HINT)
+    if access is None or why is not None:
+        raise NotAllowed("view" if how == "viewed" else "export", why or _none(), HINT)
     return Permit(
         request=access.id,
         who=_name(ledger, actor.name),
@@ -56,18 +57,26 @@ def ask(
     )
 
 
-def _why_not(access: Access | None, records: Sequence[str], how: str) -> str:
+def _none() -> Refusal:
+    return because("permit.none", "No approved request for access (查阅复制申请) covers these recordings.")
+
+
+def _why_not(access: Access | None, records: Sequence[str], how: str) -> Refusal | None:
     if access is None:
-        return "No approved request for access (查阅复制申请) covers these recordings."
+        return _none()
+    request = access.id
     if access.state != "granted":
         waits = f"; the next to decide is {access.next_role}" if access.next_role else ""
-        return f"Request {access.id} is {access.state}, not granted{waits}."
+        what = f"Request {request} is {access.state}, not granted{waits}."
+        return because("permit.not-granted", what, request=request, kind="access", state=access.state)
     if how != "viewed" and access.act in VIEWING:
-        return f"Request {access.id} was granted for viewing (查阅): nothing may be copied by it."
+        what = f"Request {request} was granted for viewing (查阅): nothing may be copied by it."
+        return because("permit.viewing-only", what, request=request)
     beyond = [record for record in records if record not in access.records]
     if beyond:
-        return f"Request {access.id} does not name recording {beyond[0]}."
-    return ""
+        what = f"Request {request} does not name recording {beyond[0]}."
+        return because("permit.beyond", what, request=request, record=beyond[0])
+    return None
 
 
 def _name(ledger: Reader, person_id: str) -> str:

@@ -39,7 +39,7 @@ def _act(pages: Pages, word: str, model: type[Act]) -> None:
             done = await house.hands.do(line.ask, house.settings.paths.run, said, actor)
         except Misused as error:
             if isinstance(error.__cause__, OSError | ValueError):  # it never reached anybody who could refuse
-                raise Unreachable(error.op, error.what, AGAIN) from error
+                raise Unreachable(error.op, error.why, AGAIN) from error
             raise
         told(request, "api.act", person=caller.person, act=word)
         return done
@@ -65,6 +65,5 @@ def _said(model: type[Act], body: bytes) -> Act:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'JSON'}: {each['msg']}" for each in error.errors()[:5])
         hint = "See /api/v1/openapi.json; nothing was changed."
-        raise Misused(f"desk {model.word}", f"{told}.", hint) from None
+        raise Misused(f"desk {model.word}", line.wrong_in(error, model.word, otherwise="JSON"), hint) from None

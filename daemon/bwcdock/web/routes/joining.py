@@ -64,7 +64,7 @@ def routes(_: House) -> Pages:
         except BwcdockError as error:
             status = 429 if isinstance(error, NotAllowed) else 422
             told(request, "sign_in.join_failed", person=text(form, "person"))
-            return page(request, "sign_in/join.html", status=status, person=text(form, "person"), error=error.what)
+            return page(request, "sign_in/join.html", status=status, person=text(form, "person"), error=error)
         return signed_in(request, house, person, roles_in_use(person, house.law.pack)[0], after="/me")
 
     @pages.get("/first", Place.SIGN_IN)
@@ -160,5 +160,5 @@ async def _first(
         name=given.get("name", ""),
         is_empty=await _is_empty(house),
         role=custodians(house.law.pack)[0],
-        error=error.what if error else "",
+        error=error or "",
     )

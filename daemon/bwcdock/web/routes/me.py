@@ -164,5 +164,5 @@ async def _me(
         needs_second=lambda role: needs_second(role, house.law.pack),
         done=request.query_params.get("done", ""),
         part=part,
-        error=error.what if error else "",
+        error=error or "",
     )

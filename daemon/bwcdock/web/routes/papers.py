@@ -28,6 +28,7 @@ from bwcdock.web.made import File, Made
 from bwcdock.web.pages import Pages, TheHouse
 from bwcdock.web.policy import Place
 from bwcdock.web.render import page
+from bwcdock.web.words import N_
 
 CSP = "; ".join((
     "default-src 'none'", "style-src 'unsafe-inline'", "sandbox", "form-action 'none'", "frame-ancestors 'none'",
@@ -112,7 +113,7 @@ def routes(_: House) -> Pages:
     async def file(digest: str) -> Response:
         found = made.get(digest)
         if found is None:
-            raise HTTPException(404, "This paper was made too long ago: make it again.")
+            raise HTTPException(404, N_("This paper was made too long ago: make it again."))
         how = "attachment" if found.media == "application/pdf" else "inline"
         headers = {
             "content-disposition": f"{how}; filename*=UTF-8''{quote(found.name, safe='')}",

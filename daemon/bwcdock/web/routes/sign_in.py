@@ -53,7 +53,7 @@ def routes(_: House) -> Pages:
             found = await _known(request, house, person, secret(form, "password"))
         except NotAllowed as error:
             told(request, "sign_in.shut", person=person)
-            return page(request, "sign_in/login.html", status=429, after=local(after), error=error.what)
+            return page(request, "sign_in/login.html", status=429, after=local(after), error=error)
         roles = roles_in_use(found, house.law.pack) if found else []
         if found is None or not roles:
             told(request, "sign_in.failed", person=person)
@@ -78,7 +78,7 @@ def routes(_: House) -> Pages:
             told(request, "sign_in.second_shut", person=caller.person)
             return without_cookie(RedirectResponse("/login", 303))
         except BwcdockError as error:
-            return _second(request, house, caller, after, error=error.what)
+            return _second(request, house, caller, after, error=error)
         cookie = house.accounts.sessions.renew(cookie_of(request), house.clock.now(), second=True)
         told(request, "sign_in.second", person=caller.person, role=caller.role)
         return with_cookie(RedirectResponse(after, 303), cookie)
@@ -117,7 +117,7 @@ async def _shown(request: Request, house: House, caller: Caller, code: str) -> b
     return True
 
 
-def _second(request: Request, house: House, caller: Caller, after: str, *, error: str = "") -> Response:
+def _second(request: Request, house: House, caller: Caller, after: str, *, error: BwcdockError | str = "") -> Response:
     status = 422 if error else 200
     if house.accounts.generators.has(caller.person):
         return page(request, "sign_in/second.html", status=status, after=after, error=error)

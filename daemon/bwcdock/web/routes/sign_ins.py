@@ -54,7 +54,7 @@ def routes(_: House) -> Pages:
             person = await _other(house, caller, text(form, "person"))
             await entered(house, _actor(caller), "set-sign-in", person=person.id, what="code")
         except BwcdockError as error:
-            return await _listed(request, house, error=error.what)
+            return await _listed(request, house, error=error)
         made = house.accounts.codes.make(person.id, house.clock.now())
         told(request, "code.made", person=caller.person, whose=person.id)
         return page(request, "sign_in/code.html", person=person, made=made)
@@ -65,7 +65,7 @@ def routes(_: House) -> Pages:
             person = await _other(house, caller, text(form, "person"))
             await entered(house, _actor(caller), "set-sign-in", person=person.id, what="blocked")
         except BwcdockError as error:
-            return await _listed(request, house, error=error.what)
+            return await _listed(request, house, error=error)
         house.accounts.block(person.id)
         told(request, "sign_in.blocked", person=caller.person, whose=person.id)
         return RedirectResponse("/sign-ins", 303)
@@ -82,7 +82,7 @@ def routes(_: House) -> Pages:
             name, days, scopes = await _asked_of(house, person_id, role, form)
             await entered(house, _actor(caller), "set-sign-in", person=person_id, what="token")
         except BwcdockError as error:
-            return await _token(request, house, person_id, role, error=error.what)
+            return await _token(request, house, person_id, role, error=error)
         made, short = house.accounts.tokens.make(name, person_id, role, scopes, house.clock.now(), days=days)
         told(request, "token.made", person=caller.person, whose=person_id, role=role, id=short, scopes=sorted(scopes))
         return page(request, "sign_in/token_made.html", made=made, name=name)
@@ -127,7 +127,7 @@ async def _asked_of(house: House, person_id: str, role: str, form: FormData) -> 
     return text(form, "name")[:MOST_NAME], min(max(count, 1), MOST_DAYS), scopes
 
 
-async def _listed(request: Request, house: House, *, error: str = "") -> Response:
+async def _listed(request: Request, house: House, *, error: BwcdockError | str = "") -> Response:
     known = {account.person: account for account in house.accounts.accounts()}
     codes = house.accounts.codes.until(house.clock.now())
 
@@ -148,11 +148,13 @@ async def _listed(request: Request, house: House, *, error: str = "") -> Respons
     )
 
 
-async def _token(request: Request, house: House, person_id: str, role: str, *, error: str = "") -> Response:
+async def _token(
+    request: Request, house: House, person_id: str, role: str, *, error: BwcdockError | str = ""
+) -> Response:
     try:
         person = await _person(house, person_id)
     except Misused as misused:
-        return await _listed(request, house, error=misused.what)
+        return await _listed(request, house, error=misused)
     roles = roles_in_use(person, house.law.pack)
     chosen = role if role in roles else (roles[0] if roles else "")
     return page(

@@ -79,7 +79,7 @@ class _Desk:
         try:
             ticket = await self._tickets.issue(form.one("person"), form.one("pin"), recorder, address=address)
         except BwcdockError as error:
-            return await self.shown(request, key, problem=error.what, person=form.one("person"))
+            return await self.shown(request, key, problem=error, person=form.one("person"))
         if ticket is None:
             return await self.shown(request, key, problem=N_("This number is not known here, or the PIN is wrong."))
         return await self._told(request, key, ticket)
@@ -95,7 +95,7 @@ class _Desk:
             acts = acts_of(form, ticket, await self._business(ticket), self._house.law.pack, self._house.zone)
             await say(self._house, acts, ticket)
         except Misused as error:
-            return await self._told(request, key, ticket, problem=error.what, hint=error.hint)
+            return await self._told(request, key, ticket, problem=error)
         return await self._told(request, key, ticket, done=form.one("do"))
 
     def _is_private(self, request: Request) -> bool:
@@ -139,7 +139,6 @@ class _Desk:
             "ticket": None,
             "of": None,
             "problem": "",
-            "hint": "",
             "done": "",
             "person": "",
         }
