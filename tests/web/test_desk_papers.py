@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from bwcdock.core.desk.papers import Paper
@@ -63,20 +64,20 @@ async def test_every_paper_is_there_and_can_be_made(world: World, desk: Desk) ->
         assert form.status_code == 200
         if about[kind.id] and "…" not in kind.subjects:
             assert f'<option value="{about[kind.id]}"' in form.text, kind.id
-        made = await visitor.get(f"/desk/papers/{kind.id}/made?subject={about[kind.id]}")
+        made = await visitor.post(f"/desk/papers/{kind.id}/made", subject=about[kind.id])
         assert made.status_code == 200, (kind.id, made.text)
         assert len(re.findall(r'href="/desk/papers/file/[0-9a-f]{64}"', made.text)) == 2, kind.id
 
 
-async def made_files(visitor: Visitor, path: str) -> list[str]:
-    answer = await visitor.get(path)
+async def made_files(visitor: Visitor, kind: str, **said: str) -> list[str]:
+    answer = await visitor.post(f"/desk/papers/{kind}/made", **said)
     assert answer.status_code == 200, answer.text
     return re.findall(r'href="/desk/papers/file/([0-9a-f]{64})"', answer.text)
 
 
 async def test_a_paper_is_a_document_of_its_own_that_can_do_nothing(world: World, desk: Desk) -> None:
     visitor = keeper(desk)
-    page, printed = await made_files(visitor, "/desk/papers/late/made?subject=explanation-1")
+    page, printed = await made_files(visitor, "late", subject="explanation-1")
     answer = await visitor.get(f"/desk/papers/file/{page}")
     assert hashlib.sha256(answer.content).hexdigest() == page
     assert "<s>" not in answer.text
@@ -96,7 +97,7 @@ async def test_a_paper_is_a_document_of_its_own_that_can_do_nothing(world: World
 
 async def test_exactly_what_was_given_out_is_entered_as_issued(world: World, desk: Desk) -> None:
     visitor = keeper(desk)
-    made = await visitor.get(f"/desk/papers/issues/made?subject={DEVICE}")
+    made = await visitor.post("/desk/papers/issues/made", subject=DEVICE)
     page, printed = re.findall(r'href="/desk/papers/file/([0-9a-f]{64})"', made.text)
     assert f"&amp;sha256={printed}&amp;copies=1" in made.text
     assert f"&amp;paper=issues&amp;subject={DEVICE}&amp;sha256={page}" in made.text
@@ -119,20 +120,57 @@ async def test_the_fields_of_a_sheet_are_those_the_regulation_asks_for(world: Wo
     form = (await visitor.get(f"/desk/papers/evidence?subject={record}")).text
     names = re.findall(r'name="field\.([^"]+)"', form)
     assert names
-    filled = f"/desk/papers/evidence/made?subject={record}&field.{names[0]}=<s>某人</s>"
-    page, _ = await made_files(visitor, filled)
+    filled = {"subject": record, f"field.{names[0]}": "<s>某人</s>"}
+    page, _ = await made_files(visitor, "evidence", **filled)
     assert "&lt;s&gt;某人&lt;/s&gt;" in (await visitor.get(f"/desk/papers/file/{page}")).text
+
+
+async def test_what_is_filled_in_is_sent_and_stands_in_no_address(world: World, desk: Desk) -> None:
+    visitor, record = keeper(desk), world.record("<s>a</s>.mp4").id
+    form = (await visitor.get(f"/desk/papers/evidence?subject={record}")).text
+    name = re.findall(r'name="(field\.[^"]+)"', form)[0]
+    assert re.findall(r'<form method="(\w+)" action="/desk/papers', form) == ["post"]
+    made = await visitor.post("/desk/papers/evidence/made", **{"subject": record, name: "某当事人"})
+    links = re.findall(r'(?:href|action)="([^"]*)"', made.text)
+    assert links
+    assert not any("某当事人" in unquote(link) or "field." in link for link in links)
+    again = await visitor.post("/desk/papers/evidence", **hidden(made.text, "/desk/papers/evidence"))
+    assert f'name="{name}" maxlength="200" value="某当事人"' in again.text
+    assert record in again.text
+    # What somebody puts into an address all the same is not taken from there.
+    assert "某当事人" not in (await visitor.get(f"/desk/papers/evidence?subject={record}&{name}=某当事人")).text
+    gone = await visitor.get("/desk/papers/evidence/made?lang=en")
+    assert (gone.status_code, gone.headers["location"]) == (303, "/desk/papers/evidence")
+
+
+async def test_a_paper_is_made_from_a_form_of_this_session_alone(world: World, desk: Desk) -> None:
+    visitor = keeper(desk)
+    for path in ("late/made", "late"):
+        answer = await visitor.post(f"/desk/papers/{path}", subject="explanation-1", csrf="x" * 43)
+        assert answer.status_code == 403, path
+        assert "此表单属于另一次登录" in answer.text
+    base = str(visitor.client.base_url)
+    said = {"subject": "explanation-1", "csrf": visitor.csrf}
+    foreign = {"origin": "https://elsewhere.example", "sec-fetch-site": "cross-site"}
+    assert (await visitor.client.post(f"{base}/desk/papers/late/made", data=said, headers=foreign)).status_code == 403
+
+
+def hidden(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form that goes there."""
+    (form,) = re.findall(rf'<form method="post" action="{action}">(.*?)</form>', page, re.DOTALL)
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form))
 
 
 @pytest.mark.parametrize(
     "asked",
     [
-        "evidence/made", "evidence/made?subject=<s>", "late/made?subject=explanation-2", "receipt/made?subject=..",
-        "issues/made?subject=nobody", "spot-check/made?subject=check-1%0Acheck-2",
+        ("evidence", ""), ("evidence", "<s>"), ("late", "explanation-2"), ("receipt", ".."), ("issues", "nobody"),
+        ("spot-check", "check-1\ncheck-2"),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_made_is_said_beside_the_form(world: World, desk: Desk, asked: str) -> None:
-    answer = await keeper(desk).get(f"/desk/papers/{asked}")
+async def test_what_cannot_be_made_is_said_beside_the_form(world: World, desk: Desk, asked: tuple[str, str]) -> None:
+    kind, subject = asked
+    answer = await keeper(desk).post(f"/desk/papers/{kind}/made", subject=subject)
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     assert "<s>" not in answer.text
@@ -141,17 +179,18 @@ async def test_what_cannot_be_made_is_said_beside_the_form(world: World, desk: D
 async def test_without_a_font_the_page_is_there_and_the_pdf_says_why_not(tmp_path: Path) -> None:
     world = world_in(tmp_path, overrides={"papers": {"font": str(tmp_path / "none.ttf")}})
     async with visiting(house_of(world)) as desk:
-        answer = await keeper(desk).get("/desk/papers/equipment/made")
+        answer = await keeper(desk).post("/desk/papers/equipment/made")
         assert answer.status_code == 200
         assert len(re.findall(r'href="/desk/papers/file/[0-9a-f]{64}"', answer.text)) == 1
         assert "none.ttf不能用于打印中文" in answer.text
 
 
 async def test_papers_are_for_those_who_may_make_them(world: World, desk: Desk) -> None:
-    page, _ = await made_files(keeper(desk), "/desk/papers/equipment/made")
+    page, _ = await made_files(keeper(desk), "equipment")
     officer = desk.signed_in(OFFICER, "officer")
     for path in ("", "/equipment", "/equipment/made", f"/file/{page}"):
         assert (await officer.get(f"/desk/papers{path}")).status_code == 403, path
+    assert (await officer.post("/desk/papers/equipment/made")).status_code == 403
     assert (await desk.signed_in(HEAD, "unit-head").get(f"/desk/papers/file/{page}")).status_code == 200
     for path in ("nothing", "nothing/made", f"file/{'0' * 64}"):
         assert (await keeper(desk).get(f"/desk/papers/{path}")).status_code == 404, path

@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
-from starlette.datastructures import QueryParams
+from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from bwcdock.core.desk.access import Access
 from bwcdock.core.desk.checking import SpotCheck
@@ -25,7 +25,7 @@ from bwcdock.papers.registry import KINDS, Kind
 from bwcdock.papers.source import Asked, Source
 from bwcdock.web.house import House
 from bwcdock.web.made import File, Made
-from bwcdock.web.pages import Pages, TheHouse
+from bwcdock.web.pages import Pages, Said, TheHouse
 from bwcdock.web.policy import Place
 from bwcdock.web.render import page
 from bwcdock.web.words import N_
@@ -40,7 +40,7 @@ loaded; the sandbox takes the document out of the desk's origin, so that whateve
 to nothing."""
 
 FIELD = "field."
-"""How the fields filled in by hand are called in the address, before their own label."""
+"""How the fields filled in by hand are called in the form, before their own label."""
 
 MOST_SUBJECTS = 100
 """Recordings on one paper: a sheet of evidence for more is read by nobody."""
@@ -89,24 +89,34 @@ def routes(_: House) -> Pages:
         answer: dict[str, Any] = await house.asker.ask(asked)
         return page(request, "desk/papers.html", **answer, **more)
 
+    # What is filled in names people: it is sent, so that it stands in no address, no history and no log.
     @pages.get("/desk/papers/{kind}", Place.PAPERS)
     async def form(request: Request, house: TheHouse, kind: str) -> Response:
-        return await _form(request, house, _kind(kind))
+        return await _form(request, house, _kind(kind), Asked(subjects=_subjects(request.query_params)))
+
+    @pages.post("/desk/papers/{kind}", Place.PAPERS)
+    async def form_again(request: Request, house: TheHouse, kind: str, sent: Said) -> Response:
+        return await _form(request, house, _kind(kind), _asked(sent))
 
     @pages.get("/desk/papers/{kind}/made", Place.PAPERS)
-    async def make(request: Request, house: TheHouse, kind: str) -> Response:
-        chosen, asked, now = _kind(kind), _asked(request.query_params), house.clock.now()
+    async def not_made(kind: str) -> Response:
+        return RedirectResponse(f"/desk/papers/{_kind(kind).id}", 303)
+
+    @pages.post("/desk/papers/{kind}/made", Place.PAPERS)
+    async def make(request: Request, house: TheHouse, kind: str, sent: Said) -> Response:
+        chosen, asked, now = _kind(kind), _asked(sent), house.clock.now()
         try:
             result = await house.asker.ask(lambda ledger: _make(chosen, house.papers(ledger, now), asked, house))
         except (Misused, Untrue) as error:
-            return await _form(request, house, chosen, error=error)
+            return await _form(request, house, chosen, asked, error=error)
         name = f"{result.paper.title} {result.paper.number}"
         files = [File(data=result.page, media="text/html; charset=utf-8", name=f"{name}.html")]
         if result.pdf is not None:
             files.append(File(data=result.pdf, media="application/pdf", name=f"{name}.pdf"))
         for file in files:
             made.put(file)
-        more: dict[str, Any] = {"kind": chosen, "asked": asked, "files": files, "query": request.url.query}
+        more: dict[str, Any] = {"kind": chosen, "asked": asked, "files": files, "field": FIELD}
+        more |= {"here": f"/desk/papers/{chosen.id}"}  # what was made is at no address of its own
         return page(request, "desk/paper_made.html", paper=result.paper, why_not=result.why_not, **more)
 
     @pages.get("/desk/papers/file/{digest}", Place.PAPERS)
@@ -133,11 +143,17 @@ def _kind(name: str) -> Kind:
     return found
 
 
-def _asked(given: QueryParams) -> Asked:
+def _asked(sent: FormData) -> Asked:
     """What the form says: a subject a line, and the fields that were filled in."""
-    lines = [line.strip() for value in given.getlist("subject") for line in value.splitlines() if line.strip()]
-    fields = {name.removeprefix(FIELD): text for name, text in given.items() if name.startswith(FIELD) and text.strip()}
-    return Asked(subjects=tuple(dict.fromkeys(lines))[:MOST_SUBJECTS], fields=fields)
+    texts = {name: text for name, text in sent.items() if name.startswith(FIELD) and isinstance(text, str)}
+    fields = {name.removeprefix(FIELD): text for name, text in texts.items() if text.strip()}
+    return Asked(subjects=_subjects(sent), fields=fields)
+
+
+def _subjects(given: FormData | QueryParams) -> tuple[str, ...]:
+    said = [text for text in given.getlist("subject") if isinstance(text, str)]
+    lines = [line.strip() for text in said for line in text.splitlines() if line.strip()]
+    return tuple(dict.fromkeys(lines))[:MOST_SUBJECTS]
 
 
 def _make(kind: Kind, source: Source, asked: Asked, house: House) -> _Result:
@@ -149,8 +165,10 @@ def _make(kind: Kind, source: Source, asked: Asked, house: House) -> _Result:
     return _Result(paper=paper, page=html.render(paper), pdf=printed, why_not=why_not)
 
 
-async def _form(request: Request, house: House, kind: Kind, error: Misused | Untrue | None = None) -> Response:
-    asked, now = _asked(request.query_params), house.clock.now()
+async def _form(
+    request: Request, house: House, kind: Kind, asked: Asked, error: Misused | Untrue | None = None
+) -> Response:
+    now = house.clock.now()
 
     def found(ledger: Reader) -> tuple[Choices, list[str]]:
         return _choices(kind, ledger), _fields(kind, house.papers(ledger, now), asked)
@@ -161,6 +179,7 @@ async def _form(request: Request, house: House, kind: Kind, error: Misused | Unt
         "desk/paper_form.html",
         status=422 if error else 200,
         kind=kind,
+        here=f"/desk/papers/{kind.id}",
         asked=asked,
         choices=choices,
         fields=fields,
