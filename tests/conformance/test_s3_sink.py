@@ -1,47 +1,32 @@
 """The sink suite against S3 stores of several kinds, by a credential that has the shipped policy's rights alone."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from bwcdock import resources
-from bwcdock.testing.s3_server import S3Server
-from bwcdock.testing.s3_signing import User
 from bwcdock.testing.s3_vault import Habits
-from bwcdock.testing.sink_suite import SinkSuite
-from s3_beds import SUITE_SIZE, Account, S3Bed
+from bwcdock.testing.sink_suite import GivesSuite, ListsSuite, LocksSuite, SinkSuite
+from s3_beds import SUITE_SIZE, S3Bed
+from s3_worlds import world
 
 
-def bed_on(server: S3Server, folder: Path, **more: Any) -> S3Bed:
-    return S3Bed(
-        server.endpoint,
-        server.BUCKET,
-        Account("dock", "dock's secret"),
-        Account(server.OWNER, server.OWNERS_SECRET),
-        folder / "uploads",
-        more,
-    )
-
-
-class OnTheFake(SinkSuite):
+class OnTheFake(SinkSuite, GivesSuite, ListsSuite):
     habits = Habits()
     more: ClassVar[dict[str, Any]] = {}
     size = SUITE_SIZE
 
     @pytest.fixture
     def bed(self, tmp_path: Path) -> Iterator[S3Bed]:
-        policy = json.loads((resources.config_dir() / "s3-policy.json").read_text())
-        with S3Server(self.habits, users={"dock": User(secret="dock's secret", policy=policy)}) as server:
-            yield bed_on(server, tmp_path, **self.more)
+        with world(tmp_path, self.habits, **self.more) as made:
+            yield made.bed
 
 
-class TestS3Store(OnTheFake):
+class TestS3Store(OnTheFake, LocksSuite):
     """A store that can do everything."""
 
 
-class TestS3StoreOfAnOlderKind(OnTheFake):
+class TestS3StoreOfAnOlderKind(OnTheFake, LocksSuite):
     """Dates wrap, checksums are not heard, the end of an upload is not conditional; small pages, folder by folder."""
 
     habits = Habits(wraps=True, checksums=False, conditional_completes=False, ordered=False, page=2)

@@ -6,7 +6,6 @@ It verifies signatures, rights and digests, keeps versions, and refuses to short
 
 import ssl
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from bwcdock.testing.s3_vault import Habits, Refused, Vault
 
 How = Literal[
     "drop before", "drop after", "error before", "error after", "hang", "truncate", "turn", "unchecked", "shorten",
-    "marker", "stale", "short", "busy", "full", "denied", "unknown key", "skew", "forget", "too large",
+    "marker", "stale", "short", "busy", "full", "denied", "unknown key", "skew", "forget", "too large", "lose",
 ]  # fmt: skip
 
 _CODES: dict[How, tuple[int, str]] = {
@@ -39,24 +38,26 @@ _CODES: dict[How, tuple[int, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lie:
-    """At the ``nth`` request for ``op`` from now on (from 1; 0: at each of them) this happens, whatever is told.
+    """At the ``nth`` request for ``op`` about a key with ``about`` in it (from 1; 0: at each of them) this happens.
 
     Failing: ``drop`` (the connection breaks), ``error``, ``hang`` (until the server ends), ``busy``, ``full``,
     ``denied``, ``unknown key``, ``skew``, ``too large``. Lying: ``truncate`` and ``turn`` keep other bytes and tell the
-    digest of the right ones; ``unchecked`` keeps other bytes under their own digest, whatever digest came with them;
-    ``shorten`` keeps a lock for a shorter time; ``marker`` has somebody delete the object right afterwards; ``stale``
-    lists nothing; ``short`` sends less than it says; ``forget`` drops the unfinished upload.
+    digest of the right ones (a GetObject that lies gives other bytes than are kept); ``unchecked`` keeps other bytes
+    under their own digest, whatever digest came with them; ``shorten`` keeps a lock for a shorter time; ``marker`` has
+    somebody delete the object right afterwards; ``stale`` lists nothing; ``short`` sends less than it says; ``forget``
+    drops the unfinished upload; ``lose`` keeps nothing.
     """
 
     op: str
     how: How
     nth: int = 1
+    about: str = ""
 
 
 class S3Server:
     """One bucket (``evidence``) with one owner and as many other ``users`` as a test wants, by access key.
 
-    ``asked`` counts what was done, ``requests`` has every operation with its key. ``lie`` adds to the table.
+    ``requests`` has every operation with its key, ``lied`` says how often the table had its say.
     """
 
     BUCKET = "evidence"
@@ -77,8 +78,8 @@ class S3Server:
         self.requests: list[tuple[str, str]] = []
         self.over = threading.Event()
         self.lock = threading.RLock()
-        self._lies: list[tuple[Lie, int]] = []
-        self._seen: Counter[str] = Counter()
+        self.lied = 0
+        self._lies: dict[Lie, int] = {}
         self._http = _Http(("127.0.0.1", 0), _Handler)
         self._http.owner = self
         if tls is not None:
@@ -97,10 +98,10 @@ class S3Server:
         self._thread.join()
         self._http.server_close()
 
-    def lie(self, op: str, how: How, nth: int = 1) -> None:
+    def lie(self, op: str, how: How, nth: int = 1, about: str = "") -> None:
         """Add to the table."""
         with self.lock:
-            self._lies.append((Lie(op=op, how=how, nth=nth), self._seen[op]))
+            self._lies[Lie(op=op, how=how, nth=nth, about=about)] = 0
 
     def honest(self) -> None:
         """Empty the table."""
@@ -121,7 +122,7 @@ class S3Server:
         resource = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else "")
         with self.lock:
             self.requests.append((op, key))
-            how = self._lie(op)
+            how = self._lie(op, key + query.get("prefix", ""))
             if not all(user.may(action, resource) for action in actions(op, query, headers)):
                 raise Refused(403, "AccessDenied")
             if bucket != self.BUCKET:
@@ -132,17 +133,19 @@ class S3Server:
                 return Answer(), how
             return self._done(op, Request(key=key, query=query, headers=headers, body=body, came=body), how)
 
-    def _lie(self, op: str) -> How | None:
-        self._seen[op] += 1
-        for lie, since in self._lies:
-            if lie.op == op and lie.nth in {0, self._seen[op] - since}:
-                return lie.how
-        return None
+    def _lie(self, op: str, name: str) -> How | None:
+        found: How | None = None
+        for lie in self._lies:
+            if lie.op == op and lie.about in name:
+                self._lies[lie] += 1
+                found = lie.how if lie.nth in {0, self._lies[lie]} else found
+        self.lied += found is not None
+        return found
 
     def _done(self, op: str, asked: Request, how: How | None) -> tuple[Answer, How | None]:
         vault, before = self.vault, None
         if how in {"truncate", "turn", "unchecked"}:
-            data = asked.body[: len(asked.body) // 2] if how == "truncate" else asked.body[:-1] + b"\x00"
+            data = asked.body[: len(asked.body) // 2] if how == "truncate" else _turned(asked.body)
             asked = replace(asked, body=data, unchecked=how == "unchecked")
         if how == "forget":
             vault.uploads.pop(asked.query["uploadId"], None)
@@ -159,9 +162,17 @@ class S3Server:
                 version.hold = False
         if how == "marker":
             vault.put(asked.key, None)
+        if how == "lose":
+            del vault.objects[asked.key]
+        if how == "turn" and op == "GetObject":
+            answer = replace(answer, body=_turned(answer.body))
         if how == "error after":
             raise Refused(*_CODES[how])
         return answer, how
+
+
+def _turned(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1]) if data else data
 
 
 class _Http(ThreadingHTTPServer):
@@ -184,7 +195,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         owner = self.server.owner
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client went away in the middle of it
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         how: How | None = None
         try:

@@ -4,14 +4,14 @@ Derive from :class:`SinkSuite` in a test file and give it a fixture ``bed`` that
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Literal, Protocol
 
 from bwcdock.core.facts import Digests
 from bwcdock.errors import BwcdockError, Conflict, Misused, Unreachable, Untrue
-from bwcdock.ports import Sink
+from bwcdock.ports import Gives, Lists, Lock, Locks, Sink
 from bwcdock.testing.sinks import digests_of
 
 KEEP = datetime(2031, 1, 1, tzinfo=UTC)
@@ -195,6 +195,94 @@ class SinkSuite:
         assert bed.sink().newest("c/s/9", ".note", 9) == ["c/s/9/99.note"]
         assert bed.sink().newest("c/s", ".none", 9) == []
         assert bed.sink().newest("c/u", ".note", 9) == []
+
+
+class GivesSuite:
+    """The promises of :class:`bwcdock.ports.Gives`, for beds whose sink has that ability."""
+
+    def test_give(self, bed: SinkBed, tmp_path: Path) -> None:
+        """The bytes that were put, in order; a taker may stop anywhere."""
+        for number, size in enumerate((0, 1, 3 << 20)):
+            data = Random(number).randbytes(size)  # noqa: S311  # the same in every run
+            path = tmp_path / f"given-{number}"
+            path.write_bytes(data)
+            bed.sink().put(f"g/{number}", path, digests_of(data), KEEP)
+            assert b"".join(bytes(chunk) for chunk in _gives(bed).give(f"g/{number}")) == data
+        given = _gives(bed).give("g/2")
+        assert len(next(given)) > 0
+        given.close()
+        refused(Unreachable, lambda: b"".join(_gives(bed).give("g/none")))
+        refused(Misused, lambda: b"".join(_gives(bed).give("../g")))
+
+
+class ListsSuite:
+    """The promises of :class:`bwcdock.ports.Lists`, for beds whose sink has that ability."""
+
+    def test_list(self, bed: SinkBed) -> None:
+        """Every key at any depth under a prefix, in order of names, and nothing of the sink's own."""
+        every = ["a", "b-c/x.note", "b/1.note", "b/2.zip", "b/c/d/3.note", "b/c-d/4.note", "b2/5.note", "城管/六.note"]
+        for key in reversed(every):
+            bed.sink().note(key, b"x")
+        assert list(_lists(bed).keys("", "")) == sorted(every)
+        assert list(_lists(bed).keys("", ".note")) == sorted(key for key in every if key.endswith(".note"))
+        assert list(_lists(bed).keys("b", "")) == ["b/1.note", "b/2.zip", "b/c-d/4.note", "b/c/d/3.note"]
+        assert list(_lists(bed).keys("b/c", ".note")) == ["b/c/d/3.note"]
+        assert list(_lists(bed).keys("none", "")) == []
+        refused(Misused, lambda: list(_lists(bed).keys("../b", "")))
+
+
+class LocksSuite:
+    """The promises of :class:`bwcdock.ports.Locks`, for beds whose store keeps locks."""
+
+    def test_locks(self, bed: SinkBed, tmp_path: Path) -> None:
+        """What was put is locked; longer is done, shorter is not, and a hold stays."""
+        path = tmp_path / "locked"
+        path.write_bytes(b"evidence")
+        digests = digests_of(b"evidence")
+        bed.sink().put("l/a", path, digests, KEEP)
+        held = bed.sink().stat("l/a")
+        assert held is not None
+        assert held.version
+        sink = _locks(bed)
+        assert sink.lock("l/a", held.version, Lock()) == Lock(until=KEEP)
+        assert sink.lock("l/a", held.version, Lock(until=KEEP - timedelta(days=9))) == Lock(until=KEEP)
+        longer = KEEP + timedelta(days=9)
+        assert sink.lock("l/a", held.version, Lock(until=longer)) == Lock(until=longer)
+        assert sink.lock("l/a", held.version, Lock(hold=True)) == Lock(until=longer, hold=True)
+        assert sink.lock("l/a", held.version, Lock(until=longer)) == Lock(until=longer, hold=True)
+        bed.sink().put("l/a", path, digests, KEEP)
+        assert sink.lock("l/a", held.version, Lock()) == Lock(until=longer, hold=True)
+
+    def test_locks_for_ever(self, bed: SinkBed, tmp_path: Path) -> None:
+        """What is to be kept permanently is held as well, and so is what is to be kept longer than stores can count."""
+        path = tmp_path / "locked"
+        path.write_bytes(b"evidence")
+        for key, until in (("l/permanent", None), ("l/long", datetime(2126, 1, 1, tzinfo=UTC))):
+            bed.sink().put(key, path, digests_of(b"evidence"), until)
+            held = bed.sink().stat(key)
+            assert held is not None
+            told = _locks(bed).lock(key, held.version, Lock())
+            assert told.hold
+            assert told.until is not None
+            assert told.until > datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _gives(bed: SinkBed) -> Gives:
+    sink = bed.sink()
+    assert isinstance(sink, Gives)
+    return sink
+
+
+def _lists(bed: SinkBed) -> Lists:
+    sink = bed.sink()
+    assert isinstance(sink, Lists)
+    return sink
+
+
+def _locks(bed: SinkBed) -> Locks:
+    sink = bed.sink()
+    assert isinstance(sink, Locks)
+    return sink
 
 
 def refused(kind: type[BwcdockError], call: Callable[[], object]) -> BwcdockError:
