@@ -57,7 +57,8 @@ class Lie:
 class S3Server:
     """One bucket (``evidence``) with one owner and as many other ``users`` as a test wants, by access key.
 
-    ``requests`` has every operation with its key, ``lied`` says how often the table had its say.
+    ``requests`` has every operation with its key, ``rights`` what was needed and there;
+    ``lied`` says how often the table had its say.
     """
 
     BUCKET = "evidence"
@@ -79,6 +80,7 @@ class S3Server:
         self.over = threading.Event()
         self.lock = threading.RLock()
         self.lied = 0
+        self.rights: set[str] = set()
         self._lies: dict[Lie, int] = {}
         self._http = _Http(("127.0.0.1", 0), _Handler)
         self._http.owner = self
@@ -123,8 +125,10 @@ class S3Server:
         with self.lock:
             self.requests.append((op, key))
             how = self._lie(op, key + query.get("prefix", ""))
-            if not all(user.may(action, resource) for action in actions(op, query, headers)):
+            needed = actions(op, query, headers)
+            if not all(user.may(action, resource) for action in needed):
                 raise Refused(403, "AccessDenied")
+            self.rights.update(needed)
             if bucket != self.BUCKET:
                 raise Refused(404, "NoSuchBucket")
             if how in _CODES and how != "error after":

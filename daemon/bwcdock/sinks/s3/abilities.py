@@ -131,8 +131,8 @@ class Probing:
         return False
 
     def _conditional_completes(self) -> bool:
-        self._put("object", _DATA)
-        client, at = self._bucket.client, self._bucket.at(f"{self.folder}/object")
+        self._put("parts", _DATA)
+        client, at = self._bucket.client, self._bucket.at(f"{self.folder}/parts")
         upload = client.create_multipart_upload(**at, **self._encrypted)["UploadId"]
         try:
             etag = client.upload_part(

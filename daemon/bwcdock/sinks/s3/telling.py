@@ -85,6 +85,8 @@ def in_our_words(error: Exception, op: str, sink: str, *, keyed: bool) -> Bwcdoc
         return Declined(op, f"{sink} does not take this object: {said}.", _NEVER[code])
     ailment = _AILMENTS.get(code) or _AILMENTS.get(str(status)) or "away"
     hint = _HINTS[ailment]
+    if code == "403":  # an answer without a body says no more
+        hint += " Where both are right, compare the store's clock with the station's."
     if code in _BUCKET:
         hint = "Correct the sink's bucket in the settings, or have the store's administrator make it."
     if code == "BadDigest":
