@@ -69,6 +69,10 @@ class Central:
         """From when each may be asked."""
         return {name: post.from_(now) for name, post in self.posts.items()}
 
+    def may_ask(self, now: datetime) -> dict[str, datetime]:
+        """From when each may be asked for something small, which its hours do not forbid."""
+        return {name: post.standing.not_before or now for name, post in self.posts.items()}
+
     @property
     def at_once(self) -> dict[str, int]:
         """How many calls each is given at a time."""

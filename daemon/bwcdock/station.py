@@ -237,6 +237,7 @@ class Station:
                 docked={rid: d.session for d in self._docks.ready for rid in d.records},
                 first=frozenset(d.session for d in self._docks.ready if d.sighting.priority),
                 sinks=self._central.may_begin(now),
+                answering=self._central.may_ask(now),
                 room=self._room(),
                 held=self.bench.spool.part_rooms(),
                 busy=frozenset(self._busy),

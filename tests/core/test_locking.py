@@ -135,6 +135,13 @@ def test_a_sink_that_rests_is_not_asked_to_lock():
     assert LOCK not in chosen(life(*STORED), keep=KEEP, sinks={CENTRE: at(days=99)})
 
 
+def test_a_lock_goes_at_any_hour():
+    """A hold does not wait for the night's line: a lock is a few hundred bytes."""
+    shut = {CENTRE: at(days=99)}
+    assert chosen(life(*STORED), keep=KEEP, sinks=shut, answering={CENTRE: NOON}) == [LOCK]
+    assert chosen(life(*STORED), keep=KEEP, sinks=shut, answering=shut) == []
+
+
 def test_locks_share_the_lane_of_pushes():
     pushing = frozenset({Action(Act.PUSH, "x", CENTRE), Action(Act.LOCK, "y", CENTRE)})
     assert LOCK not in chosen(life(*STORED), keep=KEEP, parallel=2, busy=pushing)

@@ -45,7 +45,8 @@ class World:
     size, whether it is in flight or was interrupted.
     ``docked`` names, for every record that is on a recorder in a slot now, the session of that docking (two recorders
     may claim one serial, so it is not keyed by recorder). ``first`` are those of them in a priority slot. ``sinks``
-    says from when each sink may be tried; a sink that is not in it is not configured. ``busy`` are the actions in
+    says from when each sink may be tried; a sink that is not in it is not configured. ``answering`` is the same for
+    what is small and goes at any hour (a lock); where it is empty there are no hours. ``busy`` are the actions in
     flight. ``depth`` is how many pulls one recorder may have in flight (two lets the last digest of one file overlap
     with the first reads of the next); ``parallel`` the same for one sink, ``at_once`` for those that have their own.
     """
@@ -55,6 +56,7 @@ class World:
     docked: Mapping[str, str] = field(default_factory=dict)
     first: frozenset[str] = frozenset()
     sinks: Mapping[str, datetime] = field(default_factory=dict)
+    answering: Mapping[str, datetime] = field(default_factory=dict)
     room: int = 0
     held: Mapping[str, int] = field(default_factory=dict)
     busy: frozenset[Action] = frozenset()
@@ -106,7 +108,7 @@ def _yields(action: Action, world: World) -> bool:
 def _wanted(record: Record, world: World, pulling: frozenset[str]) -> Iterator[Action]:
     for sink in locking.short(record, world.keep.locking, is_held=record.id in world.keep.held):
         # In every state: what is pulled anew because the spool's copy went bad is none the less to be kept there.
-        if world.sinks.get(sink, FAR) <= world.now:
+        if (world.answering or world.sinks).get(sink, FAR) <= world.now:
             yield Action(Act.LOCK, record.id, sink)
     match record.state:
         case State.LISTED:
