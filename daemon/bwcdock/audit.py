@@ -23,15 +23,16 @@ from bwcdock.core.facts import (
 from bwcdock.core.names import show
 from bwcdock.core.record import Illegal, Record, State, apply
 from bwcdock.core.retention import Erasing, may_erase
-from bwcdock.errors import BwcdockError, Unreachable, Untrue
+from bwcdock.errors import BwcdockError, Conflict, Unreachable, Untrue
 from bwcdock.ledger import Disagreement, Reader, Verifier, check, open_read_only
-from bwcdock.manifest import MANIFEST, RECEIPTS, Manifest, open_signed
+from bwcdock.manifest import MANIFEST, RECEIPTS, Manifest, Statement, heard, missing, open_signed
 from bwcdock.overview import running
 from bwcdock.ports import Sink
 from bwcdock.reading import Whole, read_back
 from bwcdock.settings import Settings
 from bwcdock.spool import run_name
-from bwcdock.steps.witness import folder_of, newest_head
+from bwcdock.steps import statements
+from bwcdock.steps.witness import LOOK_BACK, folder_of, newest_head
 
 AGAIN_S = (0.3, 1.5)
 """Pauses before doubtful things are looked at again beside a working daemon, which moves a file a moment before or
@@ -111,6 +112,7 @@ class _Audit:
                     (partial(self._receipt, ledger, sid) for sid in ledger.sessions_with(Receipted.ev)),
                     (partial(self._stray, ledger, path) for path in self._files()),
                     (partial(_alone, entry) for entry in ledger.history(ev=Reformatted.ev)),
+                    (partial(self._statements, ledger, sink) for sink in self._sinks.values()),
                 )
                 self._found += self._looked(looks)
         except BwcdockError as error:
@@ -245,6 +247,31 @@ class _Audit:
             yield _say("manifest.differs", where, f"It does not describe record {record.id} as the ledger does.")
         elif hashlib.sha256(data).hexdigest() != confirmed:
             yield _say("manifest.differs", where, f"It is not the one that record {record.id} was confirmed with.")
+
+    def _statements(self, ledger: Reader, sink: Sink) -> Told:
+        """The newest statements a sink was told: ours, of leaves that are there, and none missing between them."""
+        if sink.name in self._away:
+            return
+        told = []
+        try:
+            names = sink.newest(statements.folder_of(self._settings.station.name), ".json", LOOK_BACK)
+            for key in names:
+                where = f"{sink.name}:{key}"
+                try:
+                    statement = open_signed(sink.recall(key) or b"", Statement, Verifier.parse(self._key))
+                except (Untrue, Conflict) as error:
+                    yield _say("statement.untrue", where, error.what)
+                    continue
+                told.append(heard(statement))
+                if statement.key != key:
+                    yield _say("statement.differs", where, "It was stated in another place.")
+                elif statement.seq >= ledger.size or ledger.entry(statement.seq).at != statement.at:
+                    yield _say("statement.differs", where, "It states what this ledger does not hold.")
+        except Unreachable as error:
+            self._unreachable(sink.name, error)
+            return
+        for key, what in missing(told, behind=None if len(names) >= LOOK_BACK else -1):
+            yield _say("statement.missing", f"{sink.name}:{key}", f"{what[0].upper()}{what[1:]}.")
 
     # --- receipts and strays ------------------------------------------------------------------------------------------
 

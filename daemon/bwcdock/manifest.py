@@ -12,9 +12,9 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
@@ -293,6 +293,39 @@ class Statement(_Paper):
         """Its place in central storage: names sort as the statements follow each other."""
         part = "" if self.last else f"-{self.part:06d}"
         return f"{STATEMENTS}/{self.station}/{self.seq:020d}{part}.json"
+
+
+class Heard(NamedTuple):
+    """Of one statement what shows whether all of them are there."""
+
+    key: str
+    after: int
+    seq: int
+    part: int
+    last: bool
+
+
+def heard(statement: Statement) -> Heard:
+    """What is kept of a statement while they are all looked through."""
+    return Heard(statement.key, statement.after, statement.seq, statement.part, statement.last)
+
+
+def missing(told: Iterable[Heard], *, behind: int | None = -1) -> Iterator[tuple[str, str]]:
+    """Key, and what is missing before it, of each that does not continue those before; ``told`` are of one ledger.
+
+    ``behind`` is the leaf the first must continue; ``None`` where those before it were not looked at. One whose last
+    part never came is none to continue.
+    """
+    parts: list[Heard] = []
+    for each in sorted(told, key=lambda each: (each.seq, each.part)):
+        parts = [*(part for part in parts if part.seq == each.seq), each]
+        if not each.last:
+            continue
+        if behind is not None and len(parts) != each.part:
+            yield each.key, f"it is part {each.part} of a statement, and {each.part - len(parts)} before it are missing"
+        if behind is not None and each.after != behind:
+            yield each.key, f"it continues the statement up to leaf {each.after}, and the one before ends with {behind}"
+        behind = each.seq
 
 
 def receipt(

@@ -20,11 +20,15 @@ from bwcdock.reading import Buffers
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.scrub import scrub
+from bwcdock.steps.statements import Statements
 
 log = structlog.get_logger()
 
 EMPTY_S = 60.0
 """How long the scrub waits for something to read: days do not need seconds."""
+
+SAY_S = 60.0
+"""How often central storage is told what people said since; only where there is something to tell."""
 
 AGAIN_S = 60.0
 """How long a round that failed waits before it begins anew: what made it fail is seldom gone at once."""
@@ -48,6 +52,7 @@ class Rounds:
         self._desk = desk
         self._central = central
         self._know = know
+        self._statements = {name: Statements(bench, name) for name in bench.sinks}
         self._scrubber = Lane("scrub")
         self._show = own_lane("show")
         self._chance = random.Random()  # noqa: S311  (it spreads reading; it guards nothing)
@@ -55,7 +60,9 @@ class Rounds:
 
     def all(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Every round, to be run as a task each."""
-        return *(self._on(each) for each in (self._beats, self._heads, self._scrubs, self._counts)), self.lag.run()
+        return *(
+            self._on(each) for each in (self._beats, self._heads, self._says, self._scrubs, self._counts)
+        ), self.lag.run()
 
     async def _on(self, round_: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A round that fails is told, and begun anew: the disk or the program may be at fault, the others go on."""
@@ -121,6 +128,31 @@ class Rounds:
             remedy="Bring central storage back: until then an older ledger could be put in its place unseen.",
         )
         await self.tell([finding] if late else [], [finding.code])
+
+    async def _says(self) -> None:
+        """Tell central storage what was said and concluded of its recordings."""
+        while True:
+            await self.sleep(SAY_S)
+            await self.state()
+
+    async def state(self) -> None:
+        """Tell every sink that can be reached what is new; none of them waits for another."""
+        telling = [asyncio.ensure_future(self._state(name)) for name in self._statements]
+        try:
+            await asyncio.gather(*telling)
+        finally:
+            for each in telling:
+                each.cancel()
+
+    async def _state(self, sink: str) -> None:
+        try:
+            await self._central.posts[sink].crew.call(self._statements[sink].bring)
+        except LedgerBroken:
+            raise
+        except BwcdockError as error:
+            log.warning("statements.wait", sink=sink, what=str(error))
+            self._bench.meters.sink_failed(sink, error)
+        await self._central.tell_hung(sink)
 
     async def _bring(self, sink: str) -> None:
         try:

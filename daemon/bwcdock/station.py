@@ -102,8 +102,9 @@ class Station:
         return self._rounds.lag
 
     async def witness(self) -> None:
-        """Carry every signed head to every sink that can be reached, now."""
+        """Carry every signed head, and what was said, to every sink that can be reached, now."""
         await self._rounds.witness()
+        await self._rounds.state()
 
     @property
     def idle(self) -> bool:

@@ -17,7 +17,19 @@ from bwcdock.errors import LedgerBroken, Misused, Untrue
 from bwcdock.ledger import codec
 from bwcdock.ledger.checkpoint import Checkpoint, Verifier
 from bwcdock.ledger.tree import leaf_hash, verify_consistency, verify_inclusion
-from bwcdock.manifest import MANIFEST, MAX_DOCUMENT, RECEIPTS, Manifest, Receipt, open_signed
+from bwcdock.manifest import (
+    MANIFEST,
+    MAX_DOCUMENT,
+    RECEIPTS,
+    STATEMENTS,
+    Heard,
+    Manifest,
+    Receipt,
+    Statement,
+    heard,
+    missing,
+    open_signed,
+)
 from bwcdock.reading import Buffers, Whole, read_back
 from bwcdock.sinks.filesystem import MARKER
 
@@ -38,6 +50,7 @@ class Report:
     size: int
     receipts: int
     checkpoints: int
+    statements: int = 0
 
     @property
     def ok(self) -> bool:
@@ -55,6 +68,7 @@ class _Run:
     objects: int = 0
     size: int = 0
     receipts: int = 0
+    statements: int = 0
     heads: dict[tuple[str, int], Checkpoint] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
 
@@ -82,12 +96,14 @@ def verify(central: Path, public_keys: str, *, pace: Callable[[int], None] = lam
     _checkpoints(run)
     _objects(run)
     _receipts(run)
+    _statements(run)
     return Report(
         disagreements=tuple(run.lines),
         objects=run.objects,
         size=run.size,
         receipts=run.receipts,
         checkpoints=len(run.heads),
+        statements=run.statements,
     )
 
 
@@ -156,7 +172,7 @@ def _continues(run: _Run, path: Path, old: Checkpoint, new: Checkpoint) -> None:
 
 
 def _objects(run: _Run) -> None:
-    for path in _files(run, run.central, skip=(CHECKPOINTS, RECEIPTS)):
+    for path in _files(run, run.central, skip=(CHECKPOINTS, RECEIPTS, STATEMENTS)):
         if path.name.endswith(MANIFEST):
             manifest = _opened(run, path, Manifest)
             target = path.with_name(path.name.removesuffix(MANIFEST))
@@ -245,6 +261,28 @@ def _receipts(run: _Run) -> None:
                 run.say(path, f"record {line.record} ({line.path}) was handed over and is not in central storage.")
             elif line.sha256 and held != line.sha256:
                 run.say(path, f"record {line.record} was handed over with other bytes than central storage holds.")
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+def _statements(run: _Run) -> None:
+    """Every statement signed and in its place, under a head that is here, and none missing between two of a ledger."""
+    told: dict[str, list[Heard]] = defaultdict(list)
+    for path in _files(run, run.central / STATEMENTS):
+        statement = _opened(run, path, Statement)
+        if statement is None:
+            continue
+        run.statements += 1
+        if str(path.relative_to(run.central)) != statement.key:
+            run.say(path, f"belongs to {statement.key}: it was moved.")
+            continue
+        if (statement.origin, statement.seq + 1) not in run.heads:
+            run.say(path, f"leads to the checkpoint of {statement.seq + 1} leaves, which is not in {CHECKPOINTS}/.")
+        told[statement.origin].append(heard(statement))
+    for of_one in told.values():
+        for key, what in missing(of_one):
+            run.say(run.central / key, f"{what}.")
 
 
 # --- common -----------------------------------------------------------------------------------------------------------

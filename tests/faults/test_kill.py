@@ -281,7 +281,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     # Nothing is there twice.
     assert len(records) == len(dock.recorded)
     central = dock.settings.sink[0].path
-    own = ("checkpoints", "receipts")
+    own = ("checkpoints", "receipts", "statements")
     objects = [
         path
         for path in central.rglob("*")

@@ -50,7 +50,7 @@ GOLDEN = {
         central_objects disagreements disagreements[].code disagreements[].place disagreements[].what leaves receipts
         records spool_bytes spool_files
     """,
-    "verify": "checkpoints disagreements objects receipts size",
+    "verify": "checkpoints disagreements objects receipts size statements",
     "receipt": """
         at citations citations[].article citations[].quote citations[].regulation
         count digest findings findings[].code findings[].evidence findings[].remedy findings[].severity

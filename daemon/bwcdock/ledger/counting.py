@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bwcdock.core.facts import Condition, Inventoried
+from bwcdock.core.facts import Condition, Inventoried, Sealed
 from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
 from bwcdock.errors import LedgerBroken
@@ -30,6 +30,19 @@ _NEWEST = """
 SELECT id, arrived_ms, departed_ms, json_extract(doc, '$.sighting.slot'), json_extract(doc, '$.condition')
 FROM session WHERE recorder = ? ORDER BY arrived_ms DESC, rowid DESC LIMIT 1
 """
+
+
+_STORED = """
+SELECT count(*), sum(copies > 0), sum(again > 0) FROM (
+    SELECT
+        (SELECT count(*) FROM json_each(doc, '$.held') AS copy WHERE copy.value ->> 'sink' = :sink) AS copies,
+        (SELECT count(*) FROM json_each(doc, '$.held') AS copy
+            WHERE copy.value ->> 'sink' = :sink AND copy.value ->> 'looked_at' IS NOT NULL) AS again
+    FROM record WHERE sealed_ms >= :since AND sealed_ms < :until
+        AND id IN (SELECT record FROM leaf INDEXED BY leaf_ev WHERE ev = :ev AND seq >= :begin AND seq < :end)
+)
+"""
+"""A day of recordings, found by their seals: nothing else is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +231,19 @@ class Counting:
             else:
                 high = middle
         return low
+
+    def stored(self, sink: str, since: datetime, until: datetime) -> tuple[int, int, int]:
+        """Of the recordings sealed first in this span: how many, how many the sink has, how many it gave back twice."""
+        values = {
+            "ev": Sealed.ev,
+            "begin": self.first_at(since),
+            "end": self.first_at(until),
+            "since": to_ms(since),
+            "until": to_ms(until),
+            "sink": sink,
+        }
+        ((received, stored, readable),) = self._rows(_STORED, values)
+        return received, stored or 0, readable or 0
 
     def said(self, evs: Collection[str], since: int, until: int) -> list[tuple[int, str]]:
         """Number and record (empty: none) of the entries of these kinds from ``since`` up to but without ``until``."""
