@@ -15,6 +15,7 @@ from bwcdock.desk.answers import Answers
 from bwcdock.desk.listening import Line
 from bwcdock.station import Station
 from bwcdock.testing.station import StationBed
+from bwcdock.web.callers import COOKIE
 from bwcdock.web.house import House
 from starlette.types import ASGIApp
 
@@ -68,6 +69,8 @@ class Screen:
     at: list[float] = field(default_factory=list)
     takes: asyncio.Event = field(default_factory=asyncio.Event)
     status: int = 0
+    over: bool = False
+    """Whether the stream has ended by itself."""
 
     @property
     def cards(self) -> dict[str, str]:
@@ -78,8 +81,10 @@ class Screen:
 
 
 @asynccontextmanager
-async def following(app: ASGIApp, *, query: str = "lang=zh", address: str = "127.0.0.1") -> AsyncIterator[Screen]:
-    """A screen that follows; it takes what it is sent while ``takes`` is set."""
+async def following(
+    app: ASGIApp, *, query: str = "lang=zh", address: str = "127.0.0.1", cookie: str = ""
+) -> AsyncIterator[Screen]:
+    """A screen that follows, with a cookie by TLS; it takes what it is sent while ``takes`` is set."""
     screen = Screen()
     screen.takes.set()
     left = asyncio.Event()
@@ -107,11 +112,14 @@ async def following(app: ASGIApp, *, query: str = "lang=zh", address: str = "127
             if "event" in told:
                 screen.events.append((told["event"], json.loads(told["data"])))
                 screen.at.append(asyncio.get_running_loop().time())
+        screen.over = not message.get("more_body", False)
 
+    sent = [(b"cookie", f"{COOKIE}={cookie}".encode())] if cookie else []
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "https" if cookie else "http",
         "path": "/wall/events", "raw_path": b"/wall/events", "root_path": "", "query_string": query.encode(),
-        "headers": [(b"host", b"localhost:8380")], "client": (address, 40000), "server": ("localhost", 8380),
+        "headers": [(b"host", b"localhost:8380"), *sent], "client": (address, 40000), "server": ("localhost", 8380),
     }  # fmt: skip
     task = asyncio.ensure_future(app(scope, receive, send))
     try:

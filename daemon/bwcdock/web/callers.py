@@ -13,24 +13,26 @@ COOKIE = "__Host-bwcdock"
 """Sent over TLS to this host alone (RFC 6265bis, 4.1.3.2)."""
 
 
-async def caller_of(request: HTTPConnection, house: House) -> Caller:
+async def caller_of(request: HTTPConnection, house: House, *, used: bool = True) -> Caller:
     """Whoever signed in and still works here in that role; else a screen of the station, or nobody.
 
     Asked at every request: who left, or lost a role, is out at once, he and his programs. Whoever brings a token is
     whom the token is for, or nobody: his cookie is not looked at. On the API nothing but a token counts.
+
+    Where nobody asks for anything (``used`` is false) his session is not kept from falling idle.
     """
     if request.url.scheme == "https":
         if "authorization" in request.headers:
             return await _by_token(request, house)
         if (cookie := request.cookies.get(COOKIE)) and not request.url.path.startswith(API):
-            caller = await _by_cookie(cookie, house)
+            caller = await _by_cookie(cookie, house, used=used)
             if caller is not None:
                 return caller
     return Caller(kind="screen") if is_near(request, house) and not request.url.path.startswith(API) else NOBODY
 
 
-async def _by_cookie(cookie: str, house: House) -> Caller | None:
-    found = house.accounts.session(cookie, house.clock.now())
+async def _by_cookie(cookie: str, house: House, *, used: bool) -> Caller | None:
+    found = house.accounts.session(cookie, house.clock.now(), used=used)
     if found is None:
         return None
     person = await house.asker.ask(lambda ledger: ledger.matter(Person, found.person))

@@ -67,9 +67,9 @@ class Accounts:
         """Sign this person in; the value of the cookie. Only its digest is kept."""
         return self.sessions.begin(person, role, now, second=second, half=half, address=address, agent=agent)
 
-    def session(self, cookie: str, now: datetime) -> SignedIn | None:
-        """Who this cookie signs in, while neither time is over; asking keeps it from falling idle."""
-        return self.sessions.find(cookie, now)
+    def session(self, cookie: str, now: datetime, *, used: bool = True) -> SignedIn | None:
+        """Who this cookie signs in, while neither time is over; using it keeps it from falling idle."""
+        return self.sessions.find(cookie, now, used=used)
 
     def end(self, cookie: str) -> None:
         """Sign out."""

@@ -87,8 +87,8 @@ class Sessions:
             )
         return cookie
 
-    def find(self, cookie: str, now: datetime) -> SignedIn | None:
-        """Who this cookie signs in, while neither time is over; asking keeps it from falling idle."""
+    def find(self, cookie: str, now: datetime, *, used: bool = True) -> SignedIn | None:
+        """Who this cookie signs in, while neither time is over; using it keeps it from falling idle."""
         rows = self._store.rows(
             "SELECT person, role, csrf, second, half, pending, began_ms, seen_ms FROM session WHERE id = ?",
             _digest(cookie),
@@ -100,7 +100,7 @@ class Sessions:
         if at - seen > self._idle or at - began > self._absolute:
             self.end(cookie)
             return None
-        if at - seen > self._idle // WORN:
+        if used and at - seen > self._idle // WORN:
             self._store.rows("UPDATE session SET seen_ms = ? WHERE id = ?", at, _digest(cookie))
         return SignedIn(person=person, role=role, csrf=csrf, second=bool(second), half=bool(half), pending=pending)
 

@@ -3,9 +3,10 @@
 from fastapi import Request
 from starlette.responses import Response
 
+from bwcdock.web.callers import caller_of
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages
-from bwcdock.web.policy import Place
+from bwcdock.web.policy import Place, may
 from bwcdock.web.render import language_of, page
 from bwcdock.web.routes import wall_desk
 from bwcdock.web.wall.drawing import edition
@@ -40,7 +41,12 @@ def routes(house: House) -> Pages:
         if hub.screens >= web.screens_at_once:
             return Response("As many screens follow as may; see [web] screens_at_once.", 503)
         await hub.ready()
-        return Events(hub, language_of(request))
+
+        async def still() -> bool:
+            # A screen that hangs there is not somebody at work: it keeps no session from falling idle.
+            return may(await caller_of(request, house, used=False), Place.WALL, house.law.pack)
+
+        return Events(hub, language_of(request), still)
 
     wall_desk.add(pages, house, hub)
     return pages

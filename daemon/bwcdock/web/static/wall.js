@@ -63,6 +63,7 @@ function follow() {
   stream = new EventSource(clock.dataset.events);
   const on = (name, take) => stream.addEventListener(name, (event) => { heard = performance.now(); take(JSON.parse(event.data)); });
   on("hello", (told) => { if (told.edition !== edition) location.reload(); });
+  on("shut", () => location.reload()); // the page itself says who may look at it
   on("card", (told) => put(told.id, told.html));
   on("order", (told) => arrange(told.ids));
   on("strip", (told) => { strip.innerHTML = told.html; });

@@ -275,5 +275,9 @@ def _event(name: str, **data: object) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
+SHUT = _event("shut")
+"""The last event for a screen that may follow no longer: it loads itself anew, and is told so."""
+
+
 def _iso(now: datetime) -> str:
     return now.isoformat(timespec="milliseconds")
