@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
@@ -287,6 +288,23 @@ async def test_the_first_time_he_sets_it_up_and_the_ledger_knows(world: World, o
     assert replayed.status_code == 422, "the code that proved it is used up"
 
 
+async def test_after_all_of_it_one_is_where_one_wanted_to_go(world: World, opened: Opened, house: House) -> None:
+    await has_password(house, HEAD)
+    totp = has_generator(house, HEAD)
+    browser, wanted = opened(), "/desk/owes?standing=overdue&docked=yes"
+    door = (await browser.get(wanted)).headers["location"]
+    after = parse_qs(urlsplit(door).query)["next"][0]
+    assert after == wanted
+    on = (await browser.post("/login", person=HEAD, password=GOOD, next=after)).headers["location"]
+    assert parse_qs(urlsplit(on).query)["next"] == [wanted]
+    said = {"code": code_now(totp, world), "next": wanted}
+    assert (await browser.sends("/login/second", "/login/second", **said)).headers["location"] == wanted
+    for elsewhere in ("//elsewhere.example/", "/desk?a=//b", "https://elsewhere.example", "/desk?x#y", "/desk\\x"):
+        again = opened()
+        on = (await again.post("/login", person=HEAD, password=GOOD, next=elsewhere)).headers["location"]
+        assert on == "/login/second?next=/desk", elsewhere
+
+
 async def test_an_officer_who_has_one_shows_it_too(world: World, opened: Opened, house: House) -> None:
     await has_password(house, OFFICER)
     totp = has_generator(house, OFFICER)
@@ -308,7 +326,7 @@ async def test_a_code_becomes_a_password_once(world: World, opened: Opened, hous
     assert house.accounts.codes.fits(OFFICER, code, house.clock.now())
     async with attended(world):
         answer = await browser.post("/join", **said)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/me")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/desk")
         assert sign_ins_of(world, OFFICER) == [("password", OFFICER)]
         again = await opened().post("/join", **said)
         assert alert(again.text).startswith("Number or code is wrong")
@@ -366,7 +384,7 @@ async def test_the_first_person_enters_himself_and_lets_the_others_in(tmp_path: 
             assert (await browser.post("/first", **{**said, **wrong})).status_code == 422
             assert world.bed.ask(lambda ledger: ledger.how_many(Person)) == 0
         answer = await browser.post("/first", **said)
-        assert answer.headers["location"] == "/login/second?next=/me"
+        assert answer.headers["location"] == "/login/second?next=/desk"
         person = world.bed.ask(lambda ledger: ledger.matter(Person, "001"))
         assert person is not None
         assert person.roles == ("administrator", "system-administrator")
@@ -384,7 +402,7 @@ async def test_where_the_register_has_persons_one_of_them_is_first(world: World,
         assert 'name="name"' not in (await browser.get("/first")).text
         assert (await browser.post("/first", person="099", **said)).status_code == 422
         answer = await browser.post("/first", person=KEEPER, **said)
-        assert answer.headers["location"] == "/login/second?next=/me"
+        assert answer.headers["location"] == "/login/second?next=/desk"
         assert world.bed.ask(lambda ledger: ledger.matter(Person, "099")) is None
 
 

@@ -83,12 +83,17 @@ async def _refused(request: Request, error: Any) -> Response:
             return RedirectResponse(_with_tls(request), 307)
         caller = getattr(request.state, "caller", NOBODY)
         if error.status_code == 401 and request.url.scheme == "https" and request.method == "GET":
-            return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+            return RedirectResponse(f"/login?next={quote(_wanted(request))}", 303)
         if caller.kind == "person" and request.method == "GET" and _is_half(caller, request):
-            return RedirectResponse(second(request.url.path), 303)
+            return RedirectResponse(second(_wanted(request)), 303)
     told = page(request, "refused.html", status=error.status_code, code=error.status_code, why=_detail(error))
     told.headers.update(error.headers or {})
     return told
+
+
+def _wanted(request: Request) -> str:
+    """Where he wanted to go, with what he asked for there."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _detail(error: HTTPException) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -83,6 +83,7 @@ def rendered(request: Request, template: str, **more: Any) -> str:
         "caller": caller,
         "can": lambda place: may(caller, Place(place), pack),
         "here": quote(request.url.path, safe="/%"),
+        "in_other_language": _in_other_language(request, language, str(more.get("here", request.url.path))),
         "language": language,
         "menu": menu(lambda place: may(caller, place, pack), translations(language).gettext),
         "offered": offered(caller, pack),
@@ -100,6 +101,13 @@ def rendered(request: Request, template: str, **more: Any) -> str:
     }
     made = environment(language, house.settings.station.zone)
     return made.get_template(template).render({**common, **more})
+
+
+def _in_other_language(request: Request, language: Language, path: str) -> str:
+    """The address of this page in the other language, with all that was asked for; what was done is not told twice."""
+    other: Language = "en" if language == "zh" else "zh"
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in {"lang", "done"}]
+    return f"{quote(path, safe='/%')}?{urlencode([*kept, ('lang', other)])}"
 
 
 def size(count: float | None) -> str:

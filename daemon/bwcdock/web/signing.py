@@ -27,7 +27,8 @@ SHOWN: Final = 100
 AGENT: Final = 160
 """Characters of what a browser says it is: enough for its owner to know it by."""
 
-_LOCAL = re.compile(r"/(?:[A-Za-z0-9_.~%-]+/?)*")  # never two slashes at its beginning: that is another host
+_LOCAL = re.compile(r"/(?:[A-Za-z0-9_.~%-]+/?)*(?:\?[A-Za-z0-9_.~%=&+-]*)?")
+"""Never two slashes at its beginning: that is another host."""
 
 
 def text(form: FormData, name: str) -> str:

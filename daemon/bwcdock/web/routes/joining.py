@@ -65,7 +65,7 @@ def routes(_: House) -> Pages:
             status = 429 if isinstance(error, NotAllowed) else 422
             told(request, "sign_in.join_failed", person=text(form, "person"))
             return page(request, "sign_in/join.html", status=status, person=text(form, "person"), error=error)
-        return signed_in(request, house, person, roles_in_use(person, house.law.pack)[0], after="/me")
+        return signed_in(request, house, person, roles_in_use(person, house.law.pack)[0], after="/desk")
 
     @pages.get("/first", Place.SIGN_IN)
     async def first(request: Request, house: TheHouse) -> Response:
@@ -83,7 +83,7 @@ def routes(_: House) -> Pages:
             told(request, "sign_in.first_failed", person=text(form, "person"))
             given = {"person": text(form, "person"), "name": text(form, "name")}
             return await _first(request, house, given, error=error)
-        return signed_in(request, house, person, roles_in_use(person, house.law.pack)[0], after="/me")
+        return signed_in(request, house, person, roles_in_use(person, house.law.pack)[0], after="/desk")
 
     return pages
 
