@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 _WRAP = 1 << 32
 
@@ -23,7 +24,8 @@ class Habits:
     """What kind of store it is; as given, one that can do everything.
 
     ``page`` is how much a listing tells at a time, ``least_part`` how small a part may be that is not the last.
-    ``wraps``: dates after 2105 wrap, as in Ceph 16. Not ``ordered``: listings walk folders, as SeaweedFS does.
+    ``wraps``: dates after 2105 wrap, as in Ceph 16. Not ``ordered``: listings walk folders, and sort
+    names as they are written in an address, as SeaweedFS does.
     """
 
     versions: bool = True
@@ -180,7 +182,7 @@ class Vault:
 
     def in_order(self, keys: list[str]) -> list[str]:
         """As this store lists them."""
-        return sorted(keys) if self.habits.ordered else sorted(keys, key=lambda key: key.split("/"))
+        return sorted(keys) if self.habits.ordered else sorted(keys, key=lambda key: [quote(p) for p in key.split("/")])
 
     def current(self, prefix: str) -> list[Version]:
         """The newest version of each object that is not deleted."""

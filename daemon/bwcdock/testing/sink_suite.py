@@ -48,9 +48,13 @@ class SinkBed(Protocol):
 
 
 class SinkSuite:
-    """The promises of :class:`bwcdock.ports.Sink`. ``size`` is that of the test object: more than one chunk."""
+    """The promises of :class:`bwcdock.ports.Sink`. ``size`` is that of the test object: more than one chunk.
+
+    ``component`` is how many bytes of a name between slashes the store takes: some add to it what is their own.
+    """
 
     size = (4 << 20) + 4096 + 123
+    component = 255
 
     def _source(self, folder: Path, size: int | None = None, seed: int = 1) -> tuple[Path, bytes, Digests]:
         data = Random(seed).randbytes(self.size if size is None else size)  # noqa: S311  # the same in every run
@@ -158,7 +162,8 @@ class SinkSuite:
             ):  # type: tuple[Callable[[], object], ...]
                 refused(Misused, call)
         assert bed.published() == {}
-        good = ("a", "x" * 255, "字" * 85, "a b/..c".replace("..", "_"), "/".join(["abcdefg"] * 128))
+        longest = self.component
+        good = ("a", "x" * longest, "字" * (longest // 3), "a b/..c".replace("..", "_"), "/".join(["abcdefg"] * 128))
         for key in good:
             bed.sink().put(key, source, digests, KEEP)
         assert bed.published() == dict.fromkeys(good, data)

@@ -157,8 +157,11 @@ class Probing:
         return found.etag == hashlib.md5(_DATA, usedforsecurity=False).hexdigest()
 
     def _ordered(self) -> bool:
-        """A hyphen comes before the slash: a store that walks folders tells them the other way round."""
-        names = ("order/a-b", "order/a/b")
+        """A hyphen comes before the slash, and what is not ASCII behind all else.
+
+        A store that walks folders, or sorts names as they are written in an address, tells them otherwise.
+        """
+        names = ("order/a-b", "order/a/b", "order/城")
         for name in names:
             self._put(name, b"")
         told_ = [key for keys, _ in self._bucket.pages(f"{self.folder}/order/") for key in keys]
