@@ -394,6 +394,13 @@ def test_a_missing_source_is_not_the_servers_fault(store: SftpStore, tmp_path: P
         store.put(KEY, tmp_path / "none", DIGESTS, None)
 
 
+def test_what_is_not_what_was_sealed_leaves_nothing_there(store: SftpStore, root: Path, source: Path) -> None:
+    source.write_bytes(b"y" + DATA[1:])
+    with pytest.raises(Untrue, match="no longer what was sealed"):
+        store.put(KEY, source, DIGESTS, None)
+    assert parts(root) == []
+
+
 def test_somebody_takes_the_name_in_that_moment(store: SftpStore, root: Path, source: Path) -> None:
     for key, data in (("same", DATA), ("other", b"other")):
         Troubled.before["link"] = lambda _, new, d=data: Path(new.decode()).write_bytes(d) and None  # type: ignore[misc]

@@ -5,10 +5,15 @@ import json
 from pathlib import Path
 
 from processes import Server, free_ports, program
-from s3_place import S3Place
+from s3_beds import Account
 
 HINT = "Run it by `make services`, which installs it into .venv-services."
 TOOLS = Path(__file__).resolve().parents[2] / ".venv-services" / "bin"
+
+OWNER = Account("owner", "of the store")
+DOCK = Account("dock", "of the dock")
+PRINCIPAL = f"arn:aws:iam::*:user/{DOCK.access}"
+"""The dock's account in a bucket's policy."""
 
 VOLUME_MB = 1024
 """Room is taken in volumes, as they are needed."""
@@ -22,14 +27,13 @@ class SeaweedFs:
         data, settings = folder / "data", folder / "s3.json"
         data.mkdir()
         self._port, *others = free_ports(8)
-        self.admin = S3Place(endpoint=f"http://127.0.0.1:{self._port}", access_key="admin", secret_key="of the store")
-        self.uploader = S3Place(endpoint=self.admin.endpoint, access_key="dock", secret_key="of the dock")
+        self.endpoint = f"http://127.0.0.1:{self._port}"
         settings.write_text(
             json.dumps(
                 {
                     "identities": [
-                        _identity("admin", self.admin, ["Admin", "Read", "Write", "List", "Tagging"]),
-                        _identity("dock", self.uploader, ["Read", "Write", "List"]),
+                        _identity(OWNER, ["Admin", "Read", "Write", "List", "Tagging"]),
+                        _identity(DOCK, []),  # it has what a bucket's policy gives it
                     ]
                 }
             )
@@ -58,7 +62,7 @@ class SeaweedFs:
             "-master.electionTimeout=1s",  # alone, it need not wait ten for others
             f"-master.volumeSizeLimitMB={VOLUME_MB}",
             "-volume.preStopSeconds=0",
-            "-volume.max=64",
+            "-volume.max=1000",  # each bucket takes seven at once, and every test has a bucket
             "-volume.minFreeSpace=1GiB",
         ]
         self._server = Server(command, folder / "log")
@@ -88,6 +92,6 @@ class SeaweedFs:
             connection.close()
 
 
-def _identity(name: str, place: S3Place, may: list[str]) -> dict[str, object]:
-    keys = [{"accessKey": place.access_key, "secretKey": place.secret_key}]
-    return {"name": name, "credentials": keys, "actions": may}
+def _identity(who: Account, may: list[str]) -> dict[str, object]:
+    keys = [{"accessKey": who.access, "secretKey": who.secret}]
+    return {"name": who.access, "credentials": keys, "actions": may}

@@ -11,7 +11,7 @@ from botocore.config import Config
 from openssh import OpenSsh
 from postgres import Postgres
 from processes import NotThere, Server, answers_at, free_ports, program
-from seaweedfs import SeaweedFs
+from seaweedfs import OWNER, SeaweedFs
 
 
 def listening(pid: int) -> set[str]:
@@ -51,9 +51,9 @@ def test_seaweedfs_listens_here_alone_and_keeps_what_it_has(tmp_path: Path) -> N
         assert listening(server.pid) == LOOPBACK
         client = boto3.client(
             "s3",
-            endpoint_url=server.admin.endpoint,
-            aws_access_key_id=server.admin.access_key,
-            aws_secret_access_key=server.admin.secret_key,
+            endpoint_url=server.endpoint,
+            aws_access_key_id=OWNER.access,
+            aws_secret_access_key=OWNER.secret,
             region_name="us-east-1",
             config=Config(retries={"total_max_attempts": 1}),
         )
