@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from bwcdock.core.facts import Fact, Finding, Found, Sealed, Severity
+from bwcdock.core.statements import AccessRequested
 from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.desk.entries_zh import ENTRY_ZH, FIELD_ZH
 from bwcdock.ledger import open_read_only, tree
@@ -104,6 +106,40 @@ async def test_an_entry_is_proven_under_the_signed_head(world: World, desk: Desk
     assert "&lt;s&gt;某人" in page
     assert json.loads(body)["subject"]["matter"] in page
     assert f'href="/desk/ledger/{last - 1}"' in page
+
+
+async def test_chosen_words_are_told_in_the_language_of_the_page(world: World, desk: Desk) -> None:
+    visitor = keeper(desk)
+    requested = newest(world, AccessRequested)
+    page = await seen(visitor, f"/desk/ledger/{requested}")
+    shown = page.partition('<h2 id="proof"')[0]
+    assert "<dd>复制</dd>" in shown
+    assert "单位负责人" in shown
+    assert "copy" not in shown
+    english = (await seen(visitor, f"/desk/ledger/{requested}?lang=en")).partition('<h2 id="proof"')[0]
+    assert "<dd>copy</dd>" in english
+    assert "复制 · " in await seen(visitor, "/desk/ledger?ev=access.requested&lang=zh")
+    sealed = newest(world, Sealed)
+    assert "回读校验" in await seen(visitor, f"/desk/ledger/{sealed}?lang=zh")
+
+
+async def test_a_finding_is_told_by_its_code(world: World, desk: Desk) -> None:
+    finding = Finding(severity=Severity.WARN, code="clock.unknown", what="The clock is odd.", remedy="Look at it.")
+    with world.bed.bench() as bench:
+        bench.book.record([Found(recorder=DEVICE, finding=finding)])
+    found = newest(world, Found)
+    shown = (await seen(keeper(desk), f"/desk/ledger/{found}")).partition('<h2 id="proof"')[0]
+    assert "无法得知记录仪的时钟是否准确。" in shown
+    assert "<dd>警告</dd>" in shown
+    assert "The clock is odd." not in shown
+    assert "The clock is odd." in await seen(keeper(desk), f"/desk/ledger/{found}?lang=en")
+
+
+def newest(world: World, kind: type[Fact]) -> int:
+    """The number of the newest entry of this kind."""
+    entry = world.bed.ask(lambda ledger: ledger.last(kind.ev))
+    assert entry is not None
+    return entry.seq
 
 
 async def test_what_no_head_covers_yet_is_not_called_proven(world: World, desk: Desk) -> None:

@@ -1,4 +1,21 @@
-"""What the entries of the ledger are called when people read them: every kind, and every field in them."""
+"""What the entries of the ledger are called when people read them: every kind, every field, and every chosen word."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bwcdock.core.words_zh.desk import (
+    ACCESS_ZH,
+    CHECK_ZH,
+    DEVICE_STATE_ZH,
+    EXPLAINED_ZH,
+    HOW_ZH,
+    SENSITIVE_ZH,
+    SIGN_IN_ZH,
+    STEP_ZH,
+)
+from bwcdock.core.words_zh.law import BASIS_ZH, KIND_ZH, MET_BY_ZH, SEVERITY_ZH
+from bwcdock.core.words_zh.states import APART_ZH, ERASED_ZH, NOT_ERASED_ZH, READBACK_ZH, SOURCE_ZH
+from bwcdock.core.words_zh.values import METHOD_ZH, PLACE_ZH
 
 ENTRY_ZH = {
     "station.founded": "建立台账", "station.started": "程序启动", "station.stopped": "程序停止",
@@ -67,3 +84,37 @@ FIELD_ZH = {
     "version": "版本", "what": "情况", "where": "外出地点", "who": "调阅人、复制人", "why": "理由", "zone": "时区",
 }  # fmt: skip
 """Every field of a fact, and of the values in it, by its name."""
+
+VALUE_ZH: dict[tuple[str, str], Mapping[Any, str]] = {
+    ("Finding", "severity"): SEVERITY_ZH,
+    ("Identity", "basis"): {
+        "name-group": "文件名", "label": "卷标", "volume-serial": "卷序列号", "folder-name": "文件夹名",
+        "protocol": "设备协议", "none": "无可靠依据",
+    },
+    ("Drift", "method"): METHOD_ZH,
+    ("Drift", "bound"): {"exact": "准确值", "at_least": "至少如此"},
+    ("Item", "kind"): KIND_ZH,
+    ("Claim", "source"): SOURCE_ZH,
+    ("Corrected", "method"): METHOD_ZH,
+    ("Obligation", "basis"): BASIS_ZH,
+    ("Obligation", "met_by"): MET_BY_ZH,
+    ("Sealed", "readback"): READBACK_ZH,
+    ("Confirmed", "readback"): READBACK_ZH,
+    ("ReleaseIntended", "place"): PLACE_ZH,
+    ("ReleaseWithdrawn", "place"): PLACE_ZH,
+    ("Released", "place"): PLACE_ZH,
+    ("CopyBad", "place"): PLACE_ZH,
+    ("Quarantined", "reason"): APART_ZH,
+    ("EraseKept", "reason"): NOT_ERASED_ZH,
+    ("Erased", "how"): ERASED_ZH,
+    ("SignInSet", "what"): SIGN_IN_ZH,
+    ("DeviceIssued", "checked"): CHECK_ZH,
+    ("DeviceStateSet", "state"): DEVICE_STATE_ZH,
+    ("ExplanationGiven", "what"): EXPLAINED_ZH,
+    ("CaseStep", "step"): STEP_ZH,
+    ("AccessRequested", "act"): ACCESS_ZH,
+    ("AccessUsed", "how"): HOW_ZH,
+    ("Label", "sensitive"): SENSITIVE_ZH,
+}  # fmt: skip
+"""The words of a field that holds one of a few, by the sort of value or fact it is in. What a rule pack words itself
+(roles, grounds, reasons, tags) says the pack."""

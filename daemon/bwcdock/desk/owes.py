@@ -22,6 +22,18 @@ OPEN = (Standing.OVERDUE, Standing.AT_RISK, Standing.NOT_DUE, Standing.EXCUSED)
 
 Why = Literal["on-recorder", "docked", "pulled", "central", "apart", "lost", "out", "away"]
 
+WHY_ZH: dict[Why, str] = {
+    "on-recorder": "仍在记录仪内，未插入采集站",
+    "docked": "采集中",
+    "pulled": "校验中",
+    "central": "待传至集中存储",
+    "apart": "已隔离：无法证明完整",
+    "lost": "已从记录仪上消失",
+    "out": "已领用，未归还",
+    "away": "外出中",
+}
+"""Why something is owed still."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:

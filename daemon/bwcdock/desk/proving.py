@@ -1,13 +1,13 @@
 """The ledger for people who look at it: entries in words, each with its proof under the signed head, and the heads."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from bwcdock.core.facts import Entry, Fact
+from bwcdock.core.facts import Entry, Fact, Finding
 from bwcdock.ledger import Disagreement, Head, Reader, codec, tree, verify
 
 Value = str | int | bool | datetime
@@ -16,6 +16,28 @@ MARK = {True: "✓", False: "✕"}
 
 HEADS = 20
 """Signed heads that are listed: of the last minutes of work; all of them lie in central storage."""
+
+
+def _itself(_: str, __: str, value: str) -> str:
+    return value
+
+
+def _as_found(finding: Finding) -> Finding:
+    return finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tongue:
+    """How what an entry says is told to people; by itself as it was written.
+
+    ``word`` tells a text by the sort of value it is in and its field, ``finding`` a finding in other words.
+    """
+
+    word: Callable[[str, str, str], str] = _itself
+    finding: Callable[[Finding], Finding] = _as_found
+
+
+AS_WRITTEN = Tongue()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +79,12 @@ class Proven:
     holds: bool = False
 
 
-def shown(entries: list[Entry]) -> tuple[Shown, ...]:
+def shown(entries: list[Entry], tongue: Tongue = AS_WRITTEN) -> tuple[Shown, ...]:
     """Entries for a list."""
-    return tuple(Shown(entry=entry, about=entry.fact.about, words=_words(entry.fact)) for entry in entries)
+    return tuple(Shown(entry=entry, about=entry.fact.about, words=_words(entry.fact, tongue)) for entry in entries)
 
 
-def proven(ledger: Reader, seq: int) -> Proven:
+def proven(ledger: Reader, seq: int, tongue: Tongue = AS_WRITTEN) -> Proven:
     """Entry ``seq`` with its proof, computed from the leaf and the stored hashes, and checked against the signed head.
 
     Raises ``LedgerBroken`` where the leaf or the head cannot be read or believed.
@@ -80,7 +102,7 @@ def proven(ledger: Reader, seq: int) -> Proven:
         holds = tree.verify_inclusion(digest, seq, at.size, path, at.root)
     return Proven(
         entry=leaf.entry,
-        lines=tuple(lines(leaf.entry.fact)),
+        lines=tuple(lines(leaf.entry.fact, tongue)),
         json=body.decode(),
         boot=leaf.boot,
         mono=leaf.mono,
@@ -104,30 +126,32 @@ def checked(ledger: Reader) -> tuple[int, list[Disagreement]]:
     return size - start, verify.tail(ledger)
 
 
-def lines(fact: Fact) -> Iterator[Line]:
+def lines(fact: Fact, tongue: Tongue = AS_WRITTEN) -> Iterator[Line]:
     """Everything a fact says, field by field; what is empty is left out."""
-    yield from _fields(fact, 0)
+    yield from _fields(fact, 0, tongue)
 
 
-def _fields(value: Any, depth: int) -> Iterator[Line]:
+def _fields(value: Any, depth: int, tongue: Tongue) -> Iterator[Line]:
+    if isinstance(value, Finding):
+        value = tongue.finding(value)
     for field in fields(value):
-        yield from _field(field.name, getattr(value, field.name), depth)
+        yield from _field(type(value).__name__, field.name, getattr(value, field.name), depth, tongue)
 
 
-def _field(name: str, value: Any, depth: int) -> Iterator[Line]:
+def _field(of: str, name: str, value: Any, depth: int, tongue: Tongue) -> Iterator[Line]:
     if value is None or value in ("", (), frozenset()):
         return
     if is_dataclass(value):
         yield Line(depth=depth, name=name)
-        yield from _fields(value, depth + 1)
+        yield from _fields(value, depth + 1, tongue)
     elif isinstance(value, tuple) and any(map(is_dataclass, value)):
         for each in value:
-            yield from _field(name, each, depth)
-    elif isinstance(value, tuple | frozenset):
-        told = sorted(value) if isinstance(value, frozenset) else value
-        yield Line(depth=depth, name=name, values=tuple(_plain(each) for each in told))
+            yield from _field(of, name, each, depth, tongue)
     else:
-        yield Line(depth=depth, name=name, values=(_plain(value),))
+        several = sorted(value) if isinstance(value, frozenset) else value if isinstance(value, tuple) else (value,)
+        told = (_plain(each) for each in several)
+        values = tuple(tongue.word(of, name, each) if isinstance(each, str) else each for each in told)
+        yield Line(depth=depth, name=name, values=values)
 
 
 def _plain(value: Any) -> Value:
@@ -138,8 +162,8 @@ def _plain(value: Any) -> Value:
     return value if isinstance(value, str | int | datetime) else json.dumps(value)
 
 
-def _words(fact: Fact) -> str:
+def _words(fact: Fact, tongue: Tongue) -> str:
     """What tells this entry from others of its kind: the first words in it that are not what it is about."""
     about = {fact.record, fact.session, fact.recorder, getattr(fact, "matter", "")}
-    told = [str(v) for line in _fields(fact, 0) for v in line.values if isinstance(v, str) and v not in about]
+    told = [str(v) for line in _fields(fact, 0, tongue) for v in line.values if isinstance(v, str) and v not in about]
     return " · ".join(told[:3])

@@ -91,13 +91,15 @@ def rendered(request: Request, template: str, **more: Any) -> str:
         "refusal": lambda why: told(why, language, house),
         "role_name": lambda role: naming.role_name(role, pack),
         "entry_field": lambda name: naming.entry_field(name, language),
+        "finding_told": lambda found: naming.finding_told(found, language),
+        "apart_told": lambda record: naming.apart_told(record, language),
         "entry_name": lambda ev: naming.entry_name(ev, language),
         "word_of": lambda act, field, value: naming.value_name(act, field, value, language),
         "standing_name": lambda word: naming.standing_name(word, language),
         "now": house.clock.now(),
         "station": house.settings.station,
         "version": __version__,
-        "word": lambda kind, value: word(kind, value, translations(language).gettext),
+        "word": lambda kind, value: word(kind, value, language),
     }
     made = environment(language, house.settings.station.zone)
     return made.get_template(template).render({**common, **more})

@@ -71,7 +71,7 @@ SIGN_IN_ZH = {
 }
 """How a person proves who he is."""
 
-SENSITIVE_ZH = {"": "不涉密", "secret": "涉及国家秘密、商业秘密", "privacy": "涉及个人隐私"}
+SENSITIVE_ZH = {"": "未标注", "secret": "涉及国家秘密、商业秘密", "privacy": "涉及个人隐私"}
 
 STEP_ZH = {"inspection_ended": "检查结束", "case_closed": "结案"}
 """From what the archive clock of a case counts."""

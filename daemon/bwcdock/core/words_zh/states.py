@@ -8,7 +8,7 @@ RECORD_STATE_ZH = {
     RecordState.LISTED: "未采集",
     RecordState.PULLED: "未封存",
     RecordState.SEALED: "已封存",
-    RecordState.RELEASED: "已清理",
+    RecordState.RELEASED: "已入集中存储",
     RecordState.QUARANTINED: "已隔离",
     RecordState.LOST: "已丢失",
 }
@@ -27,6 +27,36 @@ SESSION_STATE_ZH = {
 
 SOURCE_ZH = {"name": "文件名", "media": "录像容器", "exif": "照片 Exif", "mtime": "文件修改时间"}
 """Where a recorder's claim of time was read."""
+
+READBACK_ZH = {"direct": "已从磁盘回读校验", "cached": "已回读校验（可能来自缓存）", "server": "由服务器证明"}
+"""How what was written was read again."""
+
+APART_ZH = {"unreadable": "读不完整", "untrue": "两次读取不一致", "bug": "程序故障", "copy-bad": "副本损坏"}
+"""Why a recording is set apart."""
+
+NOT_ERASED_ZH = {
+    "off": "未启用清除",
+    "hold": "留存中",
+    "unproven": "尚未封存",
+    "bad-copy": "副本损坏",
+    "owed": "尚未入集中存储",
+    "one-look": "未二次核验",
+    "too-early": "未到清除时间",
+    "unwitnessed": "台账未经见证",
+    "in-doubt": "上次清除结果未知",
+    "interrupted": "中途断开",
+    "not-reached": "未轮到",
+    "refused": "清除程序拒绝",
+    "changed": "已被改动",
+    "differs": "内容不一致",
+    "missing": "文件不在",
+    "odd": "不是普通文件",
+    "unreadable": "读不出来",
+}
+"""Why a file stays on its recorder that was to be erased."""
+
+ERASED_ZH = {"reported": "清除程序已报告", "gone": "再次插入时已不在"}
+"""How it is known that a file was erased."""
 
 _AGAIN = "请将记录仪取出后重新插入；仍不行的，请交管理员处理，不要清空。"
 

@@ -23,6 +23,7 @@ METHOD_ZH = {
     "plug-file": "接入时设备所写文件",
     "newest-file": "最新文件的时间",
     "uncorrected": "未测得设备时钟偏差，未校正",
+    "issue": "由领用登记推算",
 }
 """How a recorder's clock was measured; what is none of these is shown as it is."""
 

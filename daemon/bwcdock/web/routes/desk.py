@@ -9,7 +9,7 @@ from starlette.responses import Response
 from bwcdock.core.desk.access import Access
 from bwcdock.core.desk.explaining import Explanation
 from bwcdock.desk import asking, fleet, owes
-from bwcdock.desk.asking import Waiting
+from bwcdock.desk.asking import Wait, Waiting
 from bwcdock.desk.today import today
 from bwcdock.ledger import Reader
 from bwcdock.web.house import House
@@ -47,11 +47,11 @@ def is_for(each: Waiting, caller: Caller, house: House) -> bool:
     return caller.role in each.who and (not sees_only_his_own(caller, house.law.pack) or caller.person in each.of)
 
 
-def _by_kind(waits: tuple[Waiting, ...]) -> list[tuple[str, list[Waiting]]]:
+def _by_kind(waits: tuple[Waiting, ...]) -> list[tuple[Wait, list[Waiting]]]:
     """Kind by kind, the most urgent kind first."""
-    order = list(dict.fromkeys(each.what for each in waits))
-    ranked = sorted(waits, key=lambda each: order.index(each.what))
-    return [(what, list(some)) for what, some in groupby(ranked, key=lambda each: each.what)]
+    order = list(dict.fromkeys(each.kind for each in waits))
+    ranked = sorted(waits, key=lambda each: order.index(each.kind))
+    return [(kind, list(some)) for kind, some in groupby(ranked, key=lambda each: each.kind)]
 
 
 def _home(ledger: Reader, house: House, caller: Caller) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from starlette.responses import Response
 from bwcdock.desk import lists, proving
 from bwcdock.desk.entries_zh import ENTRY_ZH
 from bwcdock.ledger import Reader
-from bwcdock.web import health
+from bwcdock.web import health, naming
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages, TheHouse
 from bwcdock.web.policy import Place
-from bwcdock.web.render import page
+from bwcdock.web.render import language_of, page
 
 LARGEST = 1 << 62
 """What is more is no number of an entry, and none that SQLite could hold."""
@@ -36,14 +36,14 @@ def routes(_: House) -> Pages:
         asked = {"record": record.strip(), "recorder": recorder.strip(), "ev": ev, "person": person.strip()}
         wanted = {name: value for name, value in asked.items() if value}
         below = _number(after) if after else None
-        now = house.clock.now()
+        now, tongue = house.clock.now(), naming.tongue(language_of(request), house.law.pack)
 
         def found(ledger: Reader) -> dict[str, Any]:
             full = ledger.beginning(record) if len(record) >= 8 else []
             chosen = {**wanted, "record": full[0].id} if len(full) == 1 else wanted
             some = ledger.entries_back(below=below, limit=lists.PAGE + 1, **chosen)
             return {
-                "entries": lists.page(proving.shown(some), lists.PAGE, lambda each: str(each.entry.seq)),
+                "entries": lists.page(proving.shown(some, tongue), lists.PAGE, lambda each: str(each.entry.seq)),
                 "heads": proving.heads(ledger),
                 "size": ledger.size,
                 "origin": ledger.origin,
@@ -67,12 +67,12 @@ def routes(_: House) -> Pages:
 
     @pages.get("/desk/ledger/{seq}", Place.LEDGER)
     async def entry(request: Request, house: TheHouse, seq: str) -> Response:
-        number = _number(seq)
+        number, tongue = _number(seq), naming.tongue(language_of(request), house.law.pack)
 
         def found(ledger: Reader) -> dict[str, Any]:
             if number >= ledger.size:
                 raise HTTPException(404)
-            return {"one": proving.proven(ledger, number), "people": lists.names(house.register.as_of(ledger))}
+            return {"one": proving.proven(ledger, number, tongue), "people": lists.names(house.register.as_of(ledger))}
 
         return page(request, "desk/entry.html", **await house.asker.ask(found))
 
