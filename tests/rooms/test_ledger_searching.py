@@ -12,14 +12,18 @@ from bwcdock.core.desk.people import Person
 from bwcdock.core.record import Record, State
 from bwcdock.core.rules import Standing
 from bwcdock.core.statements import (
+    ActivityEnded,
     CaseOpened,
     DeviceIssued,
     DeviceRegistered,
     DeviceReturned,
     Excused,
+    ExtensionGranted,
     Label,
     PersonEntered,
     Tagged,
+    TripBegun,
+    TripEnded,
 )
 from bwcdock.core.view import judge
 from bwcdock.desk.register import Kept, read
@@ -238,6 +242,14 @@ def test_the_register_that_is_kept_is_the_one_that_is_there(tmp_path):
             [PersonEntered(matter="002", name="李警官")],
             [DeviceRegistered(matter="R1", recorder="R1"), DeviceIssued(matter="R1", recorder="R1", to="002")],
             [DeviceReturned(matter="R1", recorder="R1"), PersonEntered(matter="002", name="李")],
+            [TripBegun(matter="trip-1", recorder="R1", person="002", device="R1", ground="away", out=after(-1))],
+            [
+                TripEnded(matter="trip-1", recorder="R1", back=after(0)),
+                ActivityEnded(matter="a-1", recorder="R1", person="002", device="R1", began=after(-2), ended=after(-1)),
+                ExtensionGranted(
+                    matter="e-1", recorder="R1", device="R1", since=after(-2), until=after(0), reason="洪水"
+                ),
+            ],
         ):
             if facts:
                 ledger.append(facts, after(0))

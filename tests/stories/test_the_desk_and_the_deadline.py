@@ -1,11 +1,14 @@
 """Trips, activities, extensions and explanations move a deadline as the regulation says, and no further."""
 
+import re
+
 import pytest
 from bwcdock.core.desk.explaining import Explanation
 from bwcdock.core.facts import Finding, Found, Severity
 from bwcdock.core.rules import Standing
 from bwcdock.core.view import judge
 from bwcdock.desk import asking
+from bwcdock.desk import register as registers
 from desk_world import DEVICE, HEAD, OFFICER, SECOND_HEAD, World, china
 from test_the_desk_registers import _law
 
@@ -246,6 +249,29 @@ def test_an_issued_recorder_that_does_not_come_back_may_owe(tmp_path):
     assert owes()[0].obligation.article == "第十七条"
     world.does(world.custodian, "return", device=DEVICE)
     assert owes() == ()
+
+
+def test_whoever_keeps_the_register_does_not_read_it_again(tmp_path):
+    world = World(tmp_path, "S4-fuzhou")
+    world.issued()
+    world.does(world.officer, "report-fault", device=DEVICE, what="镜头模糊")
+    law, now, said = _law(world), world.clock.now(), []
+
+    def asked(ledger):
+        kept = registers.read(ledger)
+        anew = (asking.may_owe(ledger, law, now), asking.waiting(ledger, law, now))
+        ledger._connections[0].set_trace_callback(said.append)
+        try:
+            return anew, (asking.may_owe(ledger, law, now, kept), asking.waiting(ledger, law, now, kept))
+        finally:
+            ledger._connections[0].set_trace_callback(None)
+
+    anew, kept = world.bed.ask(asked)
+    assert all(kept)
+    assert kept == anew
+    kinds = {kind for sql in said for kind in re.findall(r"FROM matter WHERE kind = '(\w+)'", sql)}
+    assert "explanation" in kinds
+    assert kinds & {"person", "device", "activity", "extension"} == set()
 
 
 async def test_what_was_docked_since_the_issue_owes_from_then_on(tmp_path):

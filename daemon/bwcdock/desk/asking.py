@@ -10,7 +10,6 @@ from bwcdock.core.calendar import Calendar
 from bwcdock.core.desk import attribution, cases, equipment, expiring, owing
 from bwcdock.core.desk.access import Access
 from bwcdock.core.desk.cases import Case
-from bwcdock.core.desk.circumstances import Circumstances
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.explaining import Explanation, signers
 from bwcdock.core.desk.holds import Hold
@@ -23,8 +22,9 @@ from bwcdock.core.rulepack import Interruption, RulePack
 from bwcdock.core.rules import Standing
 from bwcdock.core.session import Session
 from bwcdock.core.view import judge
+from bwcdock.desk import register as registers
+from bwcdock.desk.register import Register
 from bwcdock.ledger import Reader
-from bwcdock.steps.law import stated
 
 BROKEN = frozenset({"media.truncated", "sequence.hole", "time.gap"})
 """Codes of findings that tell of a break in a recording: about one file, or about what lies on a card together."""
@@ -94,26 +94,14 @@ class Waiting:
         object.__setattr__(self, "what", WAIT_ZH[self.kind])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What may be owed undocked rests on: the register of recorders, and what people stated of times.
+def may_owe(ledger: Reader, law: Law, now: datetime, register: Register | None = None) -> tuple[owing.MayOwe, ...]:
+    """Issued recorders that no dock has emptied since, earliest due first.
 
-    It changes with statements alone, and a register of years takes a while to read: whoever asks often may keep it.
+    ``register`` changes with statements alone, and takes a while to read where it is of years: whoever asks often keeps
+    it. It is read where none is given.
     """
-
-    devices: tuple[Device, ...]
-    told: Circumstances
-
-
-def known(ledger: Reader) -> Known:
-    """The register as it is now."""
-    return Known(devices=tuple(ledger.matters(Device)), told=stated(ledger))
-
-
-def may_owe(ledger: Reader, law: Law, now: datetime, register: Known | None = None) -> tuple[owing.MayOwe, ...]:
-    """Issued recorders that no dock has emptied since, earliest due first. ``register`` is read where none is given."""
-    register = register or known(ledger)
-    devices = [device for device in register.devices if device.holder]
+    register = register or registers.read(ledger)
+    devices = [device for device in register.devices.values() if device.holder]
     docked = {device.id: seen for device in devices if (seen := ledger.last_listed(device.id))}
     return owing.may_owe(devices, docked, register.told, law.pack, law.calendar, now, law.at_risk_ratio)
 
@@ -148,15 +136,16 @@ def may_end(
     )
 
 
-def waiting(ledger: Reader, law: Law, now: datetime) -> tuple[Waiting, ...]:
-    """Everything that waits for a person, most urgent first."""
+def waiting(ledger: Reader, law: Law, now: datetime, register: Register | None = None) -> tuple[Waiting, ...]:
+    """Everything that waits for a person, most urgent first; ``register`` as for :func:`may_owe`."""
+    register = register or registers.read(ledger)
     found = [
-        *_late(ledger, law, now),
-        *_broken(ledger, law),
+        *_late(ledger, law, now, register),
+        *_broken(ledger, law, register),
         *_to_sign(ledger, law),
         *_to_approve(ledger),
         *_trips(ledger, law, now),
-        *_faults(ledger),
+        *_faults(register),
         *_cases(ledger, law),
     ]
     far = datetime.max.replace(tzinfo=now.tzinfo)
@@ -172,16 +161,14 @@ def _explained(ledger: Reader, *kinds: str) -> set[str]:
     }
 
 
-def _late(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
+def _late(ledger: Reader, law: Law, now: datetime, register: Register) -> Iterable[Waiting]:
     """Recordings that are or were late, and nobody has explained why."""
     explained = _explained(ledger, "late", "device_fault")
-    people = ledger.matters(Person)
-    devices = {device.id: device for device in ledger.matters(Device)}
     for record in ledger.late_unexcused(now, MOST):
         stands = judge(record, now, law.at_risk_ratio)
         if record.id in explained or stands is None or stands.kind not in {Standing.LATE, Standing.OVERDUE}:
             continue
-        officers = sorted(attribution.officers_of(record, devices, people))
+        officers = sorted(register.officers(record))
         fill = (("what", "late"), ("records", record.id), *(("person", name) for name in officers[:1]))
         yield Waiting(
             kind=Wait.LATE if stands.kind is Standing.LATE else Wait.OVERDUE,
@@ -195,28 +182,26 @@ def _late(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
         )
 
 
-def _broken(ledger: Reader, law: Law) -> Iterable[Waiting]:
+def _broken(ledger: Reader, law: Law, register: Register) -> Iterable[Waiting]:
     """Breaks in recordings that ask for the written explanation of the pack, with the reason the evidence suggests."""
     rule = law.pack.interruption
     if rule is None or not rule.written:
         return
     explained = _explained(ledger, "interruption", "device_fault")
     known = [term.id for term in rule.reasons]
-    people = ledger.matters(Person)
-    devices = {device.id: device for device in ledger.matters(Device)}
     for told in ledger.findings(kind="record"):
         record = ledger.record(told.subject) if told.finding.code in BROKEN else None
         if record is not None and record.id not in explained:
             reason = _suggested(ledger.session(record.session), told.finding, known)
             subject = f"{record.recorder} {record.item.path}"
-            of = attribution.officers_of(record, devices, people)
+            of = register.officers(record)
             yield _break(rule, subject, told.since, of, ("records", record.id), *reason)
     for session in ledger.sessions(limit=DOCKINGS):
         for finding in session.findings:
             if finding.code in BROKEN and not _answered(ledger, session):
                 reason = _suggested(session, finding, known)
                 subject = f"{session.recorder} {words_zh.said(finding).what}"
-                device = devices.get(session.recorder)
+                device = register.devices.get(session.recorder)
                 of = frozenset(filter(None, (device.holder_at(session.arrived_at) if device else "",)))
                 yield _break(rule, subject, session.arrived_at, of, ("device", session.recorder), *reason)
 
@@ -296,8 +281,8 @@ def _trips(ledger: Reader, law: Law, now: datetime) -> Iterable[Waiting]:
             )
 
 
-def _faults(ledger: Reader) -> Iterable[Waiting]:
-    for device in ledger.matters(Device):
+def _faults(register: Register) -> Iterable[Waiting]:
+    for device in register.devices.values():
         for since, _ in device.faults[:1]:
             yield Waiting(
                 kind=Wait.FAULT, subject=device.id, who=("administrator", "keeper"), act="service",

@@ -89,7 +89,7 @@ def owed(
     page = ledger.search(sought, now, law.at_risk_ratio, after=after, limit=limit)
     given = {rid: told.id for told in ledger.matters(Explanation, "given") for rid in told.records}
     lines = [_recording(record, register, law, now, docked, given) for record in page.records]
-    out = [line for line in _out(ledger, law, now, docked) if _fits(line, register, asked)]
+    out = [line for line in _out(ledger, law, register, now, docked) if _fits(line, register, asked)]
     begin = _place(after)
     lines = sorted([*lines, *(line for line in out if line.place > begin)], key=lambda line: line.place)
     more = bool(page.next) or len(lines) > limit
@@ -153,8 +153,8 @@ def _why(record: Record, docked: set[str]) -> Why:
     return "central"
 
 
-def _out(ledger: Reader, law: Law, now: datetime, docked: set[str]) -> Iterator[Line]:
-    for may in asking.may_owe(ledger, law, now):
+def _out(ledger: Reader, law: Law, register: Register, now: datetime, docked: set[str]) -> Iterator[Line]:
+    for may in asking.may_owe(ledger, law, now, register):
         yield Line(
             recorder=may.device,
             officers=(may.holder,),

@@ -1,12 +1,15 @@
-"""The register of people and recorders as pages need it: whose a recording is, how somebody is called."""
+"""The register as pages need it: people, recorders and times; whose a recording is, how somebody is called."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import Any
 
-from bwcdock.core.desk import attribution
+from bwcdock.core.desk import KINDS, Matter, attribution
+from bwcdock.core.desk.circumstances import Circumstances
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.people import Person
+from bwcdock.core.desk.times import Activity, Extension, Trip
 from bwcdock.core.record import Record
 from bwcdock.core.statements import Statement
 from bwcdock.ledger import Reader
@@ -15,12 +18,30 @@ AGAIN = 2000
 """Entries since the last look, from which on reading the whole register anew is the quicker way."""
 
 
+PARTS = {
+    "person": "people", "device": "devices", "trip": "trips", "activity": "activities", "extension": "extensions",
+}  # fmt: skip
+"""The parts of the register, by the kind of matter each holds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """Everybody and every recorder, by id."""
+    """Everybody, every recorder, and what people stated of times, each by its id, in the order of ids."""
 
     people: Mapping[str, Person]
     devices: Mapping[str, Device]
+    trips: Mapping[str, Trip]
+    activities: Mapping[str, Activity]
+    extensions: Mapping[str, Extension]
+
+    @property
+    def told(self) -> Circumstances:
+        """What people stated that bears on deadlines."""
+        return Circumstances(
+            trips=tuple(self.trips.values()),
+            activities=tuple(self.activities.values()),
+            extensions=tuple(self.extensions.values()),
+        )
 
     def name(self, person: str) -> str:
         """How this person is called; his id where nobody entered him."""
@@ -46,6 +67,9 @@ def read(ledger: Reader) -> Register:
     return Register(
         people={person.id: person for person in ledger.matters(Person)},
         devices={device.id: device for device in ledger.matters(Device)},
+        trips={trip.id: trip for trip in ledger.matters(Trip)},
+        activities={activity.id: activity for activity in ledger.matters(Activity)},
+        extensions={extension.id: extension for extension in ledger.matters(Extension)},
     )
 
 
@@ -74,9 +98,12 @@ class Kept:
 
 def _brought_up(register: Register, ledger: Reader, seen: int) -> Register:
     facts = [entry.fact for entry in ledger.entries(seen)]
-    told = {(fact.kind, fact.matter) for fact in facts if isinstance(fact, Statement)}
-    people = {id_: him for kind, id_ in told if kind == "person" and (him := ledger.matter(Person, id_))}
-    devices = {id_: it for kind, id_ in told if kind == "device" and (it := ledger.matter(Device, id_))}
-    if not people and not devices:
-        return register
-    return replace(register, people={**register.people, **people}, devices={**register.devices, **devices})
+    told = {(fact.kind, fact.matter) for fact in facts if isinstance(fact, Statement) and fact.kind in PARTS}
+    new: dict[str, dict[str, Matter]] = {}
+    for kind, name in told:
+        if (matter := ledger.matter(KINDS[kind].shape, name)) is not None:
+            new.setdefault(PARTS[kind], {})[name] = matter
+    parts: dict[str, Any] = {
+        part: dict(sorted({**getattr(register, part), **some}.items())) for part, some in new.items()
+    }
+    return replace(register, **parts) if parts else register

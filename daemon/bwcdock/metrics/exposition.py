@@ -15,7 +15,8 @@ from prometheus_client.registry import Collector
 from bwcdock import meters, overview
 from bwcdock.core.statements import Statement
 from bwcdock.core.vocabulary import ALL_FACTS
-from bwcdock.desk import asking
+from bwcdock.desk import asking, register
+from bwcdock.desk.register import Register
 from bwcdock.ledger import Reader
 from bwcdock.metrics import recordings, station
 from bwcdock.settings import Settings
@@ -37,7 +38,7 @@ class Memory:
     ``size`` is the ledger's at the last reading of ``register``. Each is replaced as a whole, so threads may share it.
     """
 
-    register: tuple[int, asking.Known] | None = None
+    register: tuple[int, Register] | None = None
     inflow: tuple[datetime, int] | None = None
 
 
@@ -69,13 +70,13 @@ def families(
     published: meters.Published | None,
 ) -> Iterator[Metric]:
     """Every family but those that the process at work counts; ``published`` is its word, ``None`` where none is."""
-    register = _register(ledger, memory)
-    units = {device.id: device.unit or settings.station.unit for device in register.devices}
+    known = _register(ledger, memory)
+    units = {device.id: device.unit or settings.station.unit for device in known.devices.values()}
     yield from station.builds(settings)
     yield station.up(is_up=published is not None)
     yield from recordings.states(ledger, now)
     yield from recordings.deadlines(settings, ledger, law, now, units)
-    yield from recordings.undocked(ledger, law, now, register, units)
+    yield from recordings.undocked(ledger, law, now, known, units)
     yield from station.recorders(ledger)
     yield from station.spool(ledger, now, station.room(settings, published), _inflow(ledger, now, memory))
     yield from recordings.queues(settings, ledger, now)
@@ -92,14 +93,14 @@ def at_work(settings: Settings, now: datetime) -> meters.Published | None:
     return published if overview.running(settings) == published.pid else None
 
 
-def _register(ledger: Reader, memory: Memory) -> asking.Known:
+def _register(ledger: Reader, memory: Memory) -> Register:
     """The register, read again only after a statement."""
     size = ledger.size
     had = memory.register
     if had is not None and had[0] <= size and not ledger.kinds_since(had[0]) & STATED:
         memory.register = (size, had[1])
         return had[1]
-    known = asking.known(ledger)
+    known = register.read(ledger)
     memory.register = (size, known)  # of before it was read: what was said meanwhile is read again the next time
     return known
 

@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
 from bwcdock.desk import asking
+from bwcdock.desk.register import Register
 from bwcdock.ledger import Reader
 from bwcdock.settings import S3Sink, Settings
 
@@ -66,7 +67,7 @@ def deadlines(
 
 
 def undocked(
-    ledger: Reader, law: asking.Law, now: datetime, register: asking.Known, units: Mapping[str, str]
+    ledger: Reader, law: asking.Law, now: datetime, register: Register, units: Mapping[str, str]
 ) -> Iterator[Metric]:
     """The recorders that are issued and that no dock has emptied since: what they may hold counts as owed."""
     due = GaugeMetricFamily(

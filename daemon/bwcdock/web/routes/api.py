@@ -20,7 +20,7 @@ from bwcdock.core.desk.owing import MayOwe
 from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
 from bwcdock.core.view import FindingView, RecordView, SessionView, StatusView, finding_view
-from bwcdock.desk import asking, recordings, register
+from bwcdock.desk import asking, recordings
 from bwcdock.errors import Unreachable
 from bwcdock.ledger import Reader
 from bwcdock.ledger.codec import from_ms
@@ -217,7 +217,7 @@ def _records(pages: Pages) -> None:
         def asked(ledger: Reader) -> RecordView:
             found = ledger.record(record)
             # Another's is not told from none: that there is one is already more than he may know.
-            if found is None or not may(caller, Place.RECORDS, pack, of=register.read(ledger).officers(found)):
+            if found is None or not may(caller, Place.RECORDS, pack, of=house.register.as_of(ledger).officers(found)):
                 raise HTTPException(404)
             return overview.records(house.settings, ledger, [found], now)[0]
 
@@ -236,7 +236,7 @@ async def _page(house: House, caller: Caller, sought: dict[str, Any], after: str
 
 
 def _own(ledger: Reader, house: House, caller: Caller) -> Own | None:
-    return register.read(ledger).own(caller.person) if sees_only_his_own(caller, house.law.pack) else None
+    return house.register.as_of(ledger).own(caller.person) if sees_only_his_own(caller, house.law.pack) else None
 
 
 # --- the desk ---------------------------------------------------------------------------------------------------------
@@ -247,7 +247,9 @@ def _desk(pages: Pages) -> None:
     async def waiting(house: TheHouse, caller: Who) -> list[asking.Waiting]:
         """What waits for a person, most urgent first; for an officer what names him."""
         now = house.clock.now()
-        found = await house.asker.ask(lambda ledger: asking.waiting(ledger, house.law, now))
+        found = await house.asker.ask(
+            lambda ledger: asking.waiting(ledger, house.law, now, house.register.as_of(ledger))
+        )
         his = sees_only_his_own(caller, house.law.pack)
         return [each for each in found if not his or ("person", caller.person) in each.fill][:MOST]
 
@@ -255,7 +257,9 @@ def _desk(pages: Pages) -> None:
     async def may_owe(house: TheHouse, caller: Who) -> list[MayOwe]:
         """Issued recorders that no dock has emptied since, the earliest due first."""
         now = house.clock.now()
-        found = await house.asker.ask(lambda ledger: asking.may_owe(ledger, house.law, now))
+        found = await house.asker.ask(
+            lambda ledger: asking.may_owe(ledger, house.law, now, house.register.as_of(ledger))
+        )
         his = sees_only_his_own(caller, house.law.pack)
         return [each for each in found if not his or each.holder == caller.person]
 

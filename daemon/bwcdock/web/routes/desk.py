@@ -32,10 +32,11 @@ def routes(_: House) -> Pages:
     @pages.get("/desk/waiting", Place.WAITING)
     async def waiting(request: Request, house: TheHouse, caller: Who) -> Response:
         def asked(ledger: Reader) -> dict[str, Any]:
-            waits = asking.waiting(ledger, house.law, house.clock.now())
+            register = house.register.as_of(ledger)
+            waits = asking.waiting(ledger, house.law, house.clock.now(), register)
             if sees_only_his_own(caller, house.law.pack):
                 waits = tuple(each for each in waits if caller.person in each.of)
-            return {"kinds": _by_kind(waits), "count": len(waits), "register": house.register.as_of(ledger)}
+            return {"kinds": _by_kind(waits), "count": len(waits), "register": register}
 
         return page(request, "desk/waiting.html", **await house.asker.ask(asked))
 
@@ -58,7 +59,7 @@ def _home(ledger: Reader, house: House, caller: Caller) -> dict[str, Any]:
     now, law = house.clock.now(), house.law
     group = group_of(caller.role, law.pack)
     register = house.register.as_of(ledger)
-    waits = () if group == SYSTEM else asking.waiting(ledger, law, now)
+    waits = () if group == SYSTEM else asking.waiting(ledger, law, now, register)
     found: dict[str, Any] = {
         "mine": [each for each in waits if is_for(each, caller, house)],
         "waits": len(waits),
