@@ -5,7 +5,15 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 
 from bwcdock.cli import plain, unseen
@@ -29,26 +37,13 @@ class _Terminal(Console):
         unseen()
 
 
-class Screen:
-    """Shows every session of ``station`` while it is a context; ``refresh`` at any pace."""
+class _Bars:
+    """Bars on a terminal while it is a context, and nothing to see elsewhere; ``_live`` says which."""
 
-    def __init__(self, station: Station, monotonic: Callable[[], float]) -> None:
-        self._station = station
-        self._monotonic = monotonic
+    def __init__(self, *columns: ProgressColumn, transient: bool) -> None:
         console = _Terminal(highlight=False, emoji=False, markup=False)
         self._live = console.is_terminal and not console.is_dumb_terminal
-        self._bars = Progress(
-            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[told]}", table_column=Column(no_wrap=True, min_width=NUMBERS)),
-            console=console,
-            expand=True,
-            transient=False,
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._told: dict[str, tuple[object, ...]] = {}
-        self._findings: dict[str, int] = {}
-        self._paces: dict[str, Pace] = {}
+        self._bars = Progress(*columns, console=console, expand=True, transient=transient)
 
     def __enter__(self) -> Self:
         if self._live:
@@ -60,6 +55,24 @@ class Screen:
     ) -> None:
         if self._live:
             self._bars.stop()
+
+
+class Screen(_Bars):
+    """Shows every session of ``station`` while it is a context; ``refresh`` at any pace."""
+
+    def __init__(self, station: Station, monotonic: Callable[[], float]) -> None:
+        super().__init__(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[told]}", table_column=Column(no_wrap=True, min_width=NUMBERS)),
+            transient=False,
+        )
+        self._station = station
+        self._monotonic = monotonic
+        self._tasks: dict[str, TaskID] = {}
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._findings: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
 
     def refresh(self) -> None:
         """Show what changed."""
@@ -106,29 +119,15 @@ class Screen:
         self._findings[view.session] = len(view.findings)
 
 
-class Copying:
+class Copying(_Bars):
     """How far a package is: a bar on a terminal, a line every tenth elsewhere. A context; ``pace`` hears of bytes."""
 
     def __init__(self, name: str) -> None:
-        console = _Terminal(highlight=False, emoji=False, markup=False)
-        self._name, self._live = name, console.is_terminal and not console.is_dumb_terminal
+        columns = (BarColumn(bar_width=None), TaskProgressColumn(), TimeRemainingColumn())
+        super().__init__(TextColumn("{task.description}"), *columns, transient=True)
+        self._name = name
         self._done = self._of = self._tenth = 0
-        self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(), TimeRemainingColumn(),
-            console=console, expand=True, transient=True,
-        )  # fmt: skip
         self._task = self._bars.add_task(pad(cut(plain(name), NAME), NAME), total=None)
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._bars.stop()
 
     def expect(self, size: int) -> None:
         """So many bytes will be read and written."""
