@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bwcdock.clock import WallClock
-from bwcdock.web import connection, safety
+from bwcdock.web import connection, safety, server
 from served_world import Served, closed, served, served_world
 
 GET = b"GET /static/base.css HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -202,3 +202,21 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
         return await reader.read()
     except ConnectionError:
         return b""
+
+
+async def test_a_screen_that_follows_the_wall_is_let_go_at_once_when_the_pages_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would follow for ever: waiting for it made every orderly stop long, and an error in the journal."""
+    monkeypatch.setattr(server, "END_S", 60)
+    world = served_world(tmp_path)
+    world.clock.set(max(WallClock().now(), world.clock.now()))
+    async with served(world) as station:
+        reader, writer = await station.opened(tls=False)
+        writer.write(b"GET /wall/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"event: beat"), 60)
+        station.stop.set()
+        rest = await asyncio.wait_for(reader.read(), 30)
+        assert rest.endswith(b"0\r\n\r\n"), "the stream was broken off, and not ended"
+        await closed(writer)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

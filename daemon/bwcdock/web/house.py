@@ -21,7 +21,7 @@ class House:
     """Settings, law and clock of the station; its ledger, for asking; and who may sign in.
 
     ``register`` is whose everything is, kept between two questions. ``ends`` are called at the end, by rooms that have
-    something open.
+    something open; ``endless`` before it, by those whose answers would go on for ever.
 
     The pages have no key, no footage and no way to write: what people do goes over the desk's line to the daemon.
     """
@@ -35,11 +35,17 @@ class House:
     papers: Callable[[Reader, datetime], Source]
     register: Kept = field(default_factory=Kept)
     ends: list[Callable[[], object]] = field(default_factory=list)
+    endless: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def zone(self) -> ZoneInfo:
         """The station's time zone, in which people read times."""
         return ZoneInfo(self.settings.station.zone)
+
+    def part(self) -> None:
+        """Answers that would never end are ended: what is waited for after this is what people are being sent."""
+        for end in self.endless:
+            end()
 
     def close(self) -> None:
         """Let go of ledger and accounts, and of what the rooms have open."""

@@ -25,7 +25,7 @@ HEAD = 16 << 10
 
 KEEP_ALIVE_S = 10
 END_S = 3
-"""How long an orderly stop waits for answers that are being sent; a screen that follows the wall ends by no other."""
+"""How long an orderly stop waits for answers that are being sent; screens that follow the wall are let go before."""
 
 OTHERS = 100
 """Connections beside those of the screens: a house full of people."""
@@ -126,6 +126,7 @@ async def serve(
         ready()
         await asyncio.wait({waiting, *serving}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        house.part()
         for server in running:
             server.should_exit = True
         await asyncio.gather(*serving)

@@ -19,6 +19,7 @@ def routes(house: House) -> Pages:
     pages = Pages()
     hub = Hub(house)
     house.ends.append(hub.close)
+    house.endless.append(hub.close)
     web = house.settings.web
 
     @pages.get("/wall", Place.WALL)
