@@ -32,8 +32,9 @@ READER = (sys.executable, "-I", "-m", "bwcdock_drivers.reader")
 SOCKET_VARIABLE = "BWCDOCK_READER"
 """Names the socket behind which a service manager starts a reader for every connection."""
 
-START_S = 20.0
-"""Until the reader is locked in: 0.2 s as a rule, but four may start on a slow machine that is busy pulling."""
+START_S = 45.0
+"""Until the reader is locked in: 0.2 s as a rule, but four may start on a slow machine that is busy; a docking that is
+given up has to be begun again by hand. Less than the minute that opening a recorder may take."""
 
 LIST_S = 120.0
 """Until a whole card is listed: a slow card gives 200,000 names in a minute; processor time has a lower limit."""
