@@ -106,7 +106,8 @@ def test_what_is_declared_as_a_dependency_is_forbidden_in_the_core():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     imported = {
         "argon2-cffi": "argon2", "chinesecalendar": "chinese_calendar", "fonttools": "fontTools", "fpdf2": "fpdf",
-        "prometheus-client": "prometheus_client", "python-multipart": "python_multipart",
+        "libusb-package": "libusb_package", "prometheus-client": "prometheus_client",
+        "python-multipart": "python_multipart", "pyusb": "usb",
     }  # fmt: skip
     names = {imported.get(name, name) for name in (re.match(r"[\w.-]+", line)[0] for line in project["dependencies"])}
     assert names <= set(CONTRACTS["core"]["forbidden_modules"])
