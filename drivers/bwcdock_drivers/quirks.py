@@ -28,7 +28,7 @@ GROUPS = frozenset({"device", "officer", "date", "time", "start", "end", "seq", 
 # A repeated group that itself repeats, such as (a+)+: on a hostile name it tries every way of cutting the text.
 _RUNAWAY = re.compile(r"[*+}]\)(?:[*+]|\{\d+,)")
 
-FileSystem = Literal["fat12", "fat16", "fat32", "exfat", "ntfs", "ext", "folder"]
+FileSystem = Literal["fat12", "fat16", "fat32", "exfat", "ntfs", "ext", "folder", "mtp"]
 Basis = Literal["name-group", "label", "volume-serial"]
 Attribute = Literal["read-only", "hidden", "system"]
 

@@ -18,6 +18,7 @@ SOURCES = [(path, path.read_text()) for path in product() if DAEMON / "testing" 
 UNFOLLOWED = {
     ("drivers/bwcdock_drivers/folder.py", "code"): "what _note was told in the same file, which is followed",
     ("drivers/bwcdock_drivers/mass_storage.py", "code"): "what the reader's note was told, which is followed",
+    ("drivers/bwcdock_drivers/mtp/driver.py", "code"): "what the listing's note was told, which is followed",
 }
 FAULTY = {DAEMON / name for name in ("docking.py", "docks.py", "lanes.py", "steps/dock.py")}
 """Beside the drivers: who raises what becomes the fault of a docking."""
