@@ -63,9 +63,8 @@ class Sighting:
 class Identity:
     """Who the recorder says it is. Whose it is, only the issue register knows.
 
-    ``serial`` is the stable key of the recorder in the whole program. ``basis`` says how it was learnt
-    (``name-group``, ``label``, ``volume-serial``, ``folder-name``, ``protocol``, ``device``: that with cards to
-    change).
+    ``serial`` is the stable key of the recorder in the whole program. ``basis`` says how it was learnt: ``protocol``,
+    ``device`` (that with cards to change), ``name-group``, ``label``, ``volume-serial``, ``folder-name``.
     """
 
     serial: str

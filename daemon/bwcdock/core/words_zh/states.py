@@ -43,6 +43,7 @@ NOT_ERASED_ZH = {
     "one-look": "未二次核验",
     "too-early": "未到清除时间",
     "unwitnessed": "台账未经见证",
+    "unlocked": "集中存储的副本未锁定",
     "in-doubt": "上次清除结果未知",
     "interrupted": "中途断开",
     "not-reached": "未轮到",
