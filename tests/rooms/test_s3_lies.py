@@ -4,7 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from bwcdock.core.facts import Confirmed, Released
+from bwcdock.core.facts import Confirmed, Found, Released
 from bwcdock.core.record import State
 from bwcdock.testing.s3_vault import Habits
 from bwcdock.testing.station import StationBed
@@ -102,6 +102,7 @@ async def test_what_the_store_says_is_not_what_counts(tmp_path: Path, op, how, s
         async with bed.at_work():
             card.plug()
             await bed.until_settled(card)
+        assert not [each for each in bed.facts(Found) if each.finding.code.startswith("sink.")]
         goes_well(made, bed, card)
 
 
