@@ -43,7 +43,8 @@ GOLDEN = {
         [].findings[].what [].id [].keep_until [].kind [].markers [].officer [].path [].permanent [].quote
         [].recorded_end [].recorded_start [].recorder [].regulation [].sealed_at [].seconds_left [].sessions [].sha256
         [].sinks
-        [].sinks[].confirmed_at [].sinks[].key [].sinks[].looked_again_at [].sinks[].name [].size [].state [].truncated
+        [].sinks[].confirmed_at [].sinks[].key [].sinks[].locked_hold [].sinks[].locked_until
+        [].sinks[].looked_again_at [].sinks[].name [].size [].state [].truncated
         [].verdict [].case [].category [].event [].excuse [].parties [].place [].sensitive [].tags
     """,
     "audit": """
@@ -74,7 +75,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 MOMENTS = {
     "now", "signed_at", "arrived_at", "departed_at", "due", "recorded_start", "recorded_end", "keep_until",
-    "sealed_at", "confirmed_at", "looked_again_at", "at",
+    "sealed_at", "confirmed_at", "looked_again_at", "locked_until", "at",
 }  # fmt: skip
 
 

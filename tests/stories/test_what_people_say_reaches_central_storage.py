@@ -96,12 +96,14 @@ async def test_everything_that_was_said_is_stated_with_whose_it_is(tmp_path: Pat
     assert b.judged is not None
     assert b.judged.kind == "met"
     made.does(made.custodian, "lift-hold", hold=done.matter, reason="撤诉")
+    told = by_path(made, bring(made)[-1])
+    assert not told["a.mp4"].is_held
+    assert told["b.mp4"].holds[0].until == made.clock.now()
     made.does(made.custodian, "step-case", case="案2026-1", step="case_closed", moment=made.clock.now().isoformat())
-    a = by_path(made, bring(made)[-1])["a.mp4"]
-    assert not a.is_held
-    assert a.holds[0].until == made.clock.now()
-    assert a.case is not None
-    assert a.case.state == "closed"
+    told = by_path(made, bring(made)[-1])
+    assert list(told) == ["a.mp4"]
+    assert told["a.mp4"].case is not None
+    assert told["a.mp4"].case.state == "closed"
     made.bed.must_agree()
 
 

@@ -52,10 +52,8 @@ class Register:
         return attribution.officers_of(record, self.devices, tuple(self.people.values()))
 
     def shown(self, record: Record) -> tuple[str, ...]:
-        """As :meth:`officers`, in order and for people: whoever is known is not told again as a number."""
-        found = self.officers(record)
-        known = found & self.people.keys()
-        return tuple(sorted(known or found))
+        """As :meth:`officers`, in order and for people."""
+        return attribution.shown(self.officers(record), self.people)
 
     def own(self, person: str) -> attribution.Own:
         """What makes a recording this person's."""

@@ -11,11 +11,18 @@ from bwcdock.ledger import Reader
 
 
 def held(ledger: Reader, records: Iterable[Record]) -> frozenset[str]:
-    """The ids of those of ``records`` that may neither be erased nor expire."""
-    holds = ledger.matters(Hold, "placed")
-    if not holds:
-        return frozenset()
-    devices, people = {device.id: device for device in ledger.matters(Device)}, ledger.matters(Person)
+    """The ids of those of ``records`` that may neither be erased nor expire.
+
+    Whose they are is asked only where a hold names a person, and only of their own recorders: the lines of issue of
+    some years are long, and this is asked before every lock.
+    """
+    holds, records = ledger.matters(Hold, "placed"), list(records)
+    devices: dict[str, Device] = {}
+    people: list[Person] = []
+    if any(hold.person for hold in holds):
+        people = ledger.matters(Person)
+        found = (ledger.matter(Device, serial) for serial in {record.recorder for record in records})
+        devices = {device.id: device for device in found if device is not None}
     return frozenset(
         record.id
         for record in records

@@ -5,37 +5,17 @@ conclude from it goes there in signed statements, each up to a leaf of the ledge
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bwcdock import __version__
-from bwcdock.core import rules
-from bwcdock.core.desk import attribution
-from bwcdock.core.desk.cases import Case
-from bwcdock.core.desk.devices import Device
-from bwcdock.core.desk.holds import Hold
-from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import Confirmed, CopyBad, Fact, Finding, Found, LookedAgain, Sealed, Settled, Severity
-from bwcdock.core.record import Held, Record
 from bwcdock.errors import Conflict, Unreachable, Untrue
 from bwcdock.ledger import Reader, open_read_only
-from bwcdock.manifest import (
-    MANIFEST,
-    STATEMENTS,
-    Annotation,
-    CaseNote,
-    DayCount,
-    Holding,
-    Judged,
-    Kept,
-    Officer,
-    Statement,
-    open_signed,
-    sign,
-)
+from bwcdock.manifest import MANIFEST, STATEMENTS, Annotation, DayCount, Statement, open_signed, sign
 from bwcdock.ports import Sink
+from bwcdock.steps.annotating import Annotator
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.touched import touched
 from bwcdock.steps.witness import LOOK_BACK, NAMED, TURN_S
@@ -153,15 +133,6 @@ class Statements:
         return Found(finding=finding)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The registers an annotation is made from."""
-
-    devices: Mapping[str, Device]
-    people: Mapping[str, Person]
-    holds: tuple[Hold, ...]
-
-
 class _Told:
     """What is to be told to one sink, made from the ledger as it is."""
 
@@ -169,8 +140,7 @@ class _Told:
         self._bench = bench
         self._ledger = ledger
         self._sink = sink
-        self._registers: _Known | None = None
-        self._cases: dict[str, Case | None] = {}
+        self._annotator = Annotator(ledger, bench.settings.law.at_risk_ratio)
 
     def parts(self, after: int, since: int, seq: int) -> Iterator[Statement]:
         """The parts of the statement up to ``seq``, made of what leaves ``since`` on bear on; none where that is
@@ -238,83 +208,4 @@ class _Told:
             record = self._ledger.record(name)
             copy = next((copy for copy in record.held if copy.sink == self._sink), None) if record else None
             if record is not None and copy is not None:
-                yield self._annotation(record, copy, at)
-
-    def _annotation(self, record: Record, copy: Held, at: datetime) -> Annotation:
-        known, label = self._known(), record.label
-        officers = attribution.officers_of(record, known.devices, list(known.people.values()))
-        return Annotation(
-            record=record.id,
-            manifest=copy.key + MANIFEST,
-            recorder=record.recorder,
-            officers=tuple(_officer(name, known.people.get(name)) for name in sorted(officers)),
-            case=self._case(label.case),
-            parties=label.parties,
-            place=label.place,
-            event=label.event,
-            category=label.category,
-            activity=label.activity,
-            tags=tuple(sorted(label.tags)),
-            important=label.important,
-            sensitive=label.sensitive,
-            unrelated=label.unrelated,
-            note=label.note,
-            holds=tuple(_holding(hold) for hold in known.holds if hold.fits(record, officers)),
-            judged=self._judged(record, at),
-            kept=_kept(record),
-            sessions=record.sessions,
-        )
-
-    def _judged(self, record: Record, at: datetime) -> Judged | None:
-        owed = record.obligation
-        if owed is None:
-            return None
-        ratio = self._bench.settings.law.at_risk_ratio
-        stands = rules.verdict(owed, record.met_at, at, ratio, record.excuse)
-        article = f"{owed.pack} {owed.article}"
-        return Judged(kind=stands.kind.value, article=article, due=owed.due, met_at=record.met_at, excuse=record.excuse)
-
-    def _known(self) -> _Known:
-        """The registers, read once for all of a statement and only where there is one."""
-        if self._registers is None:
-            self._registers = _Known(
-                devices={device.id: device for device in self._ledger.matters(Device)},
-                people={person.id: person for person in self._ledger.matters(Person)},
-                holds=tuple(self._ledger.matters(Hold)),
-            )
-        return self._registers
-
-    def _case(self, number: str) -> CaseNote | None:
-        if not number:
-            return None
-        if number not in self._cases:
-            self._cases[number] = self._ledger.matter(Case, number)
-        case = self._cases[number]
-        if case is None:
-            return CaseNote(number=number)
-        return CaseNote(
-            number=number, category=case.category, parties=case.parties, handler=case.handler, state=case.state
-        )
-
-
-def _officer(name: str, person: Person | None) -> Officer:
-    if person is None:
-        return Officer(id=name)
-    return Officer(id=name, name=person.name, unit=person.unit, team=person.team)
-
-
-def _holding(hold: Hold) -> Holding:
-    is_placed = hold.state == "placed"
-    return Holding(
-        id=hold.id,
-        state="placed" if is_placed else "lifted",
-        reason=hold.reason,
-        by=hold.placed_by,
-        since=hold.since,
-        until=None if is_placed else hold.at,
-    )
-
-
-def _kept(record: Record) -> Kept | None:
-    owed = record.obligation
-    return Kept(article=owed.keep_article, until=owed.keep_until, permanent=owed.permanent) if owed else None
+                yield self._annotator.annotation(record, copy.key + MANIFEST, at)

@@ -28,6 +28,12 @@ def officers_of(record: Record, devices: Mapping[str, Device], people: Sequence[
     return frozenset(filter(None, (holder, user_of(record.item.officer, people), record.item.officer)))
 
 
+def shown(officers: frozenset[str], people: Mapping[str, Person]) -> tuple[str, ...]:
+    """They in order and for people: whoever is known is not told again as a number."""
+    known = officers & people.keys()
+    return tuple(sorted(known or officers))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
     """What makes a recording somebody's own, so that it can be looked for without reading every recording.
