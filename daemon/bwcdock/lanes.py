@@ -243,6 +243,11 @@ class Crew:
         return sum(lane.moves for lane in self._lanes)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether any call runs or waits; also where all lanes hang, so that whoever can wait does."""
+        return not self._lanes or any(lane.waiting for lane in self._lanes)
+
+    @property
     def behind(self) -> int:
         """How many calls hang and were left behind."""
         return self._behind

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from bwcdock.core.facts import Finding
+from bwcdock.core.facts import CentralScrubbed, Finding
 from bwcdock.core.live import LiveView
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
+from bwcdock.core.storage import ScrubView, StoreView
 from bwcdock.core.view import (
     FindingView,
     LedgerView,
@@ -21,7 +22,6 @@ from bwcdock.core.view import (
     SessionView,
     SpoolView,
     StatusView,
-    StoreView,
     finding_view,
     record_view,
     session_view,
@@ -108,9 +108,24 @@ def ailing(ledger: Reader) -> dict[tuple[str, str], int]:
     return told
 
 
+SCRUBS = 200
+"""Newest facts among which the last scrub of each central storage is looked for: four a day and storage."""
+
+
+def scrubs(ledger: Reader) -> dict[str, ScrubView]:
+    """What the last scrub of each central storage told, by its name."""
+    found: dict[str, ScrubView] = {}
+    for entry in ledger.entries_back(ev=CentralScrubbed.ev, limit=SCRUBS):
+        match entry.fact:
+            case CentralScrubbed(sink=name, files=files, size=size, bad=bad):
+                found.setdefault(name, ScrubView(at=entry.at, files=files, bytes=size, bad=bad))
+    return found
+
+
 def stores(settings: Settings, ledger: Reader, now: datetime) -> tuple[StoreView, ...]:
     """Every central storage of the settings, and every other that something is still owed to."""
-    queues, closed, ails = ledger.queues(), settings.closed(now), dict(ailing(ledger))
+    queues, closed, ails = ledger.queues(), settings.closed(now), ailing(ledger)
+    scrubbed = scrubs(ledger)
     found = []
     for name in dict.fromkeys((*(sink.name for sink in settings.sink), *queues)):
         queue = queues.get(name)
@@ -122,6 +137,7 @@ def stores(settings: Settings, ledger: Reader, now: datetime) -> tuple[StoreView
                 oldest=queue.since if queue else None,
                 ails=next((word for word in AILS if (name, word) in ails), ""),
                 opens=closed.get(name),
+                scrubbed=scrubbed.get(name),
             )
         )
     return tuple(found)

@@ -17,6 +17,7 @@ from bwcdock.core.live import RoomView
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import Lane, LoopLag, own_lane
 from bwcdock.reading import Buffers
+from bwcdock.rereading import Reread
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.scrub import scrub
@@ -60,9 +61,12 @@ class Rounds:
 
     def all(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Every round, to be run as a task each."""
-        return *(
-            self._on(each) for each in (self._beats, self._heads, self._says, self._scrubs, self._counts)
-        ), self.lag.run()
+        rounds = [self._on(each) for each in (self._beats, self._heads, self._says, self._scrubs, self._counts)]
+        shares = {sink.name: sink.scrub_percent_a_day / 100 for sink in self._bench.settings.sink}
+        for name, post in self._central.posts.items():
+            if share := shares.get(name, 0):
+                rounds.append(self._on(Reread(self._bench, self._central, post, self._desk, self._know, share).run))
+        return *rounds, self.lag.run()
 
     async def _on(self, round_: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A round that fails is told, and begun anew: the disk or the program may be at fault, the others go on."""
@@ -72,7 +76,7 @@ class Rounds:
             except LedgerBroken:
                 raise
             except Exception:
-                log.exception("round.failed", round=round_.__name__)
+                log.exception("round.failed", round=round_.__qualname__)
                 await self.sleep(AGAIN_S)
 
     def close(self) -> None:

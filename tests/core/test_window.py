@@ -61,6 +61,19 @@ def test_the_clock_on_the_wall_counts_where_it_is_put_forward():
 
 
 @pytest.mark.parametrize(
+    ("texts", "hours"),
+    [
+        ((), 168),
+        (NIGHTS, 5 * 12 - 7 + 48),
+        (["mon 00:00-24:00", "mon 12:00-13:00"], 24),
+        (["sun 23:00-01:00"], 2),
+    ],
+)
+def test_how_much_of_a_week_it_is_open(texts, hours):
+    assert Window(texts, "Asia/Shanghai").share == pytest.approx(hours / 168)
+
+
+@pytest.mark.parametrize(
     ("text", "what"),
     [
         ("", "no window"), ("mon", "no window"), ("mon 7-19", "no window"), ("day 08:00-09:00", "no window"),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from bwcdock.core.facts import CopyBad, Finding, Found, Scrubbed, Severity
+from bwcdock.core.facts import CentralScrubbed, CopyBad, Finding, Found, Scrubbed, Severity
 from bwcdock.settings import Settings
 from bwcdock.web import health
 from desk_world import KEEPER, OFFICER, World, china
@@ -97,9 +97,13 @@ async def test_what_was_read_again_is_told_with_what_was_bad(world: World, desk:
     record = world.record("a.mp4")
     with world.bed.bench() as bench:
         bench.book.record([Scrubbed(files=7, bad=2), CopyBad(record=record.id, place="central", what="It rotted.")])
+        bench.book.record([CentralScrubbed(sink="central", files=31, size=5_000_000, bad=4)])
+        bench.book.record([CentralScrubbed(sink="central", files=32, size=5_000_000, bad=5)])
     page = await seen(desk)
     assert "2 件损坏" in page
     assert "7 个文件" in page
+    assert re.search(r"集中存储复读 central.*?5 件损坏.*?32 个文件", page, re.DOTALL)
+    assert "31 个文件" not in page
     assert "从未发现" not in page
     assert re.search(r"最近发现的损坏副本.*?central", page, re.DOTALL)
 

@@ -12,6 +12,7 @@ from bwcdock.clock import WallClock
 from bwcdock.core.names import show
 from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
+from bwcdock.core.storage import StoreView
 from bwcdock.core.view import (
     LACKS_ZH,
     LAMP_ZH,
@@ -21,7 +22,6 @@ from bwcdock.core.view import (
     RecordView,
     SessionView,
     StatusView,
-    StoreView,
     citation,
 )
 from bwcdock.errors import Misused
@@ -115,7 +115,9 @@ def _store_line(store: StoreView, zone: ZoneInfo) -> str:
         waiting = f"{store.waiting} recordings ({size(store.bytes)}) wait, since {_when(store.oldest, zone)}"
     ails = f" · {store.ails}" if store.ails else ""
     closed = f" · 未到传送时段 closed until {_when(store.opens, zone)}" if store.opens else ""
-    return f"central storage {store.name}: {waiting}{ails}{closed}"
+    told = store.scrubbed
+    again = f" · {told.files} read again {_when(told.at, zone)}, {told.bad} bad" if told else ""
+    return f"central storage {store.name}: {waiting}{ails}{closed}{again}"
 
 
 def _session_row(session: SessionView, zone: ZoneInfo) -> tuple[str, ...]:

@@ -41,9 +41,8 @@ class Sighting:
     """Something docked: where it can be opened and at which physical place it sits.
 
     ``port`` is a stable physical path (``pci-…-usb-0:2.3``) or ``path:<drop folder>``; it is never ``/dev/sdb``.
-    ``source`` is what the driver opens (a directory, an image, a block device). ``live`` says the recorder was plugged
-    in just now, so that what it wrote while being plugged in tells its clock; an old image is not live. ``priority``
-    says that its slot goes before the others.
+    ``source`` is what the driver opens (a directory, an image, a block device). ``live``: it was plugged in now, and
+    what it wrote at that moment tells its clock; an old image is not. ``priority``: its slot goes before others.
     """
 
     port: str
@@ -99,8 +98,7 @@ class Condition:
     """What the recorder says of itself; ``None`` where it cannot say.
 
     ``battery`` is percent 0..100. ``dirty`` is the file system's own "not properly unmounted" mark: the last recording
-    was probably not closed. ``notes`` are findings the driver itself makes while looking (deleted entries, hostile
-    names, several file systems).
+    was probably not closed. ``notes`` are findings the driver makes while looking (deleted entries, hostile names).
     """
 
     battery: int | None = None
@@ -175,8 +173,7 @@ class MediaFacts:
 
     ``container`` is ``mp4``, ``mov``, ``avi``, ``wav``, ``jpeg``, ``other``. ``started`` is the container's own time
     as if UTC (QuickTime names no zone); ``duration_ms`` is ``None`` where unknown. ``truncated`` means the container
-    promises bytes that are not there, or its index was never written. ``problems`` are short sentences on hostile or
-    broken structures that were refused.
+    promises bytes that are not there, or its index was never written. ``problems`` are sentences on what was refused.
     """
 
     container: str = "other"
@@ -193,8 +190,7 @@ class MediaFacts:
 class Corrected:
     """When an item was recorded, corrected by the clock's measured drift; computed, never written over the claim.
 
-    ``uncertainty_ms`` covers clock, source and file system together. ``method`` is the drift's method, or
-    ``uncorrected`` when no exact drift is known.
+    ``uncertainty_ms`` covers clock, source and file system. ``method`` is the drift's; ``uncorrected`` without one.
     """
 
     start: datetime | None
@@ -244,11 +240,9 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Span):
     """A run of bytes that could be read and is kept as a file of its own; ``blake3`` of what was kept, in hex."""
 
-    offset: int
-    length: int
     blake3: str
 
 
@@ -267,10 +261,8 @@ class Fact:
     @property
     def about(self) -> tuple[str, str]:
         """Its narrowest subject, as kind and name: a fact about a record names session and recorder to say where."""
-        for kind, name in (("record", self.record), ("session", self.session), ("recorder", self.recorder)):
-            if name:
-                return kind, name
-        return "station", ""
+        subjects = (("record", self.record), ("session", self.session), ("recorder", self.recorder))
+        return next((subject for subject in subjects if subject[1]), ("station", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +312,17 @@ class Scrubbed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CentralScrubbed(Fact):
+    """So many recordings, of so many bytes, were read again in a sink; ``bad`` of them were gone or had other bytes."""
+
+    ev: ClassVar[str] = "station.central_scrubbed"
+    sink: str
+    files: int
+    size: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found(Fact):
     """A finding about its subject; about the station where it has none."""
 
@@ -340,8 +343,7 @@ class Settled(Fact):
 class Reformatted(Fact):
     """The card of a docked recorder was formatted anew, by order of the persons in ``by``.
 
-    Every file it held stands in an :class:`Erased` of its own. ``kind`` (``fat32``, ``exfat`` …), label and serial
-    number of the file system stay as they were.
+    Every file it held stands in an :class:`Erased`. ``kind`` (``fat32`` …), label and serial number stay as they were.
     """
 
     ev: ClassVar[str] = "station.reformatted"
@@ -535,7 +537,7 @@ class Confirmed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedAgain(Fact):
-    """The second look (a full read of the central copy a day later) agreed."""
+    """The second look (a full read of the central copy a day later) agreed, or a later one of the slow scrub did."""
 
     ev: ClassVar[str] = "record.looked_again"
     sink: str
@@ -588,8 +590,7 @@ class Distrusted(Fact):
 class Quarantined(Fact):
     """The record cannot be proven whole; what could be read is kept aside, never padded, never called whole.
 
-    ``unreadable`` are the spans of the file that could not be read; ``runs`` what could, each kept as a file of its
-    own in quarantine, in this order.
+    ``unreadable`` are the spans that could not be read; ``runs`` what could, each a file in quarantine, in this order.
     """
 
     ev: ClassVar[str] = "record.quarantined"
@@ -634,10 +635,7 @@ class Seen(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseIntended(Fact):
-    """A permit was given to erase the file on the recorder; written before the act, and open until its outcome is.
-
-    ``size`` and ``digests`` are what the file must still be at that moment.
-    """
+    """A permit to erase the recorder's file while it is as ``size`` and ``digests`` say; stands before the act."""
 
     ev: ClassVar[str] = "record.erase_intended"
     ground: str
@@ -671,12 +669,13 @@ RECORDER = "recorder"
 SPOOL = "spool"
 """The name of the station's own place in ``Record.copies`` and in permits; no sink may be called so."""
 
-STATION_FACTS: tuple[type[Fact], ...] = (Founded, Started, Stopped, Beat, Scrubbed, Found, Settled, Reformatted)
-SESSION_FACTS: tuple[type[Fact], ...] = (
+Facts = tuple[type[Fact], ...]
+STATION_FACTS: Facts = (Founded, Started, Stopped, Beat, Scrubbed, CentralScrubbed, Found, Settled, Reformatted)
+SESSION_FACTS: Facts = (
     Arrived, Reappeared, Identified, Checked, Rechecked, Inventoried, Drained, Departed, Unclaimed, Refused, Faulted,
     Receipted,
 )  # fmt: skip
-RECORD_FACTS: tuple[type[Fact], ...] = (
+RECORD_FACTS: Facts = (
     Listed, Obliged, Pulled, Sealed, Confirmed, LookedAgain, Locked, ReleaseIntended, ReleaseWithdrawn, Released,
     Distrusted, Quarantined, Cleared, CopyBad, Lost, Seen, EraseIntended, Erased, EraseKept,
 )  # fmt: skip

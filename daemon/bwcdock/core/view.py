@@ -11,6 +11,7 @@ from bwcdock.core.record import Held, Record
 from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing, Verdict, verdict
 from bwcdock.core.session import Session, State
+from bwcdock.core.storage import StoreView
 from bwcdock.core.words_zh.states import fault
 
 
@@ -399,22 +400,6 @@ class LedgerView:
     size: int
     signed_size: int
     signed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreView:
-    """A central storage: what is sealed and not confirmed there, since when, and whether it takes anything now.
-
-    ``ails`` is the findings' word for why it cannot be used ("down", "hung", "full", "credentials", "clock"), empty
-    where none is told; ``opens`` when its hours begin, ``None`` within them.
-    """
-
-    name: str
-    waiting: int
-    bytes: int
-    oldest: datetime | None = None
-    ails: str = ""
-    opens: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

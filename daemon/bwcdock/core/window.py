@@ -70,6 +70,15 @@ class Window:
         near = [(begin, end) for begin, end in self._around(now) if now < end]
         return max(now, min(begin for begin, _ in near))
 
+    @property
+    def share(self) -> float:
+        """How much of a week it is open, 0 to 1."""
+        week = [False] * 7 * DAY_MIN
+        for span in self._spans:
+            for minute in range(span.begin_min, span.end_min):
+                week[(span.day * DAY_MIN + minute) % len(week)] = True
+        return sum(week) / len(week) if self._spans else 1.0
+
     def _around(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Every opening from yesterday's to the same day of next week."""
         today = now.astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -19,7 +19,8 @@ from bwcdock.core.words_zh.values import METHOD_ZH, PLACE_ZH
 
 ENTRY_ZH = {
     "station.founded": "建立台账", "station.started": "程序启动", "station.stopped": "程序停止",
-    "station.beat": "值守心跳", "station.scrubbed": "本地复读", "station.reformatted": "存储卡格式化",
+    "station.beat": "值守心跳", "station.scrubbed": "本地复读", "station.central_scrubbed": "集中存储复读",
+    "station.reformatted": "存储卡格式化",
     "finding.found": "发现问题", "finding.settled": "问题消除", "session.arrived": "设备插入",
     "session.reappeared": "转为磁盘", "session.identified": "识别设备", "session.checked": "检查设备",
     "session.rechecked": "复查设备", "session.inventoried": "列出文件", "session.drained": "采集完毕",

@@ -4,7 +4,7 @@ import os
 import platform
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, 
 from bwcdock import __version__, meters, overview
 from bwcdock.core.facts import SPOOL, Beat, Fact, LookedAgain, Scrubbed
 from bwcdock.core.live import RoomView
+from bwcdock.core.storage import ScrubView
 from bwcdock.ledger import LastSeen, Reader
 from bwcdock.ledger.codec import from_ms
 from bwcdock.ledger.schema import HEADS_FILE, LEDGER_FILE
@@ -199,6 +200,19 @@ def proofs(settings: Settings, ledger: Reader) -> Iterator[Metric]:
     files, bad = (scrubbed.files, scrubbed.bad) if scrubbed else (None, None)
     yield _one("bwcdock_scrub_files", "Files the last whole scrub read.", files)
     yield _one("bwcdock_scrub_bad_files", "Files the last whole scrub found bad.", bad)
+    told = overview.scrubs(ledger)
+    for name, words, figure in _OF_SCRUBS:
+        family = GaugeMetricFamily(f"bwcdock_central_scrub_{name}", words, labels=["sink"])
+        for sink, scrub in sorted(told.items()):
+            family.add_metric([sink], figure(scrub))
+        yield family
+
+
+_OF_SCRUBS: tuple[tuple[str, str, Callable[[ScrubView], float]], ...] = (
+    ("timestamp_seconds", "When recordings had last been read again in a sink.", lambda scrub: scrub.at.timestamp()),
+    ("files", "Recordings that were read again there the last time.", lambda scrub: scrub.files),
+    ("bad_files", "Recordings that were found bad or gone there the last time.", lambda scrub: scrub.bad),
+)
 
 
 def _last(ledger: Reader, kind: type[Fact], name: str, told: str) -> Metric:

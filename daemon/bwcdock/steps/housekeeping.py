@@ -200,6 +200,20 @@ def sealed_ids(bench: Bench) -> list[str]:
     return sorted(bench.book.ask(lambda ledger: ledger.ids(State.SEALED)))
 
 
+def proven_ids(bench: Bench) -> list[str]:
+    """Every record that central storage may hold, in a fixed order."""
+    return sorted(bench.book.ask(lambda ledger: ledger.ids(State.SEALED, State.RELEASED)))
+
+
+def looked_at(bench: Bench, record_id: str, sink: str) -> Record | None:
+    """The record, where this sink holds it and gave it back a second time; ``None`` where not, or not yet."""
+    record = bench.book.ask(lambda ledger: ledger.record(record_id))
+    if record is None or record.digests is None:
+        return None
+    mine = (held for held in record.held if held.sink == sink and sink in record.copies)
+    return record if any(held.looked_at is not None for held in mine) else None
+
+
 def end(bench: Bench, docked: list[str]) -> None:
     """Say that the station stops on purpose; recorders that are still in their slots are left as departed."""
     for session in docked:

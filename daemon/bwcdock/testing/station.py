@@ -42,8 +42,9 @@ QUICK: Overrides = {
     "push": {"backoff_first_s": 0.1, "backoff_max_s": 0.3},
     "limits": {"tick_s": 0.02},
     "ledger": {"checkpoint_every_s": 0.5},
+    "sink": {"scrub_percent_a_day": 0.0},
 }
-"""What a test need not wait for."""
+"""What a test need not wait for, and what chance would do in one of its days and not in another's."""
 
 PATIENCE_S = 60.0
 """How long a test waits for something that takes a fraction of a second on a machine that is not busy."""

@@ -12,6 +12,7 @@ from bwcdock import doctor, meters, overview
 from bwcdock.clock import ClockHealth
 from bwcdock.core.facts import Beat, Confirmed, CopyBad, Entry, LookedAgain, Scrubbed, Severity, Started
 from bwcdock.core.live import LiveView, RoomView
+from bwcdock.core.storage import ScrubView
 from bwcdock.core.view import FindingView, finding_view
 from bwcdock.ledger import Reader
 from bwcdock.ledger.codec import from_ms
@@ -48,6 +49,7 @@ class SinkHealth:
     is_stale: bool
     ails: str = ""
     opens: datetime | None = None
+    scrubbed: ScrubView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,7 @@ def sinks(settings: Settings, ledger: Reader, now: datetime) -> tuple[SinkHealth
     confirmed = _last_confirmed(ledger)
     counted = _counts(settings)
     alarm = timedelta(seconds=settings.ledger.witness_alarm_s)
-    closed = settings.closed(now)
+    closed, scrubbed = settings.closed(now), overview.scrubs(ledger)
     found = []
     for name in dict.fromkeys((*(sink.name for sink in settings.sink), *queues)):
         queue, seen = queues.get(name), counted.get(("bwcdock_ledger_witnessed_timestamp_seconds", name))
@@ -151,6 +153,7 @@ def sinks(settings: Settings, ledger: Reader, now: datetime) -> tuple[SinkHealth
                 is_stale=witnessed_at is not None and now - witnessed_at > alarm,
                 ails=shown[name].ails if name in shown else "",
                 opens=closed.get(name),
+                scrubbed=scrubbed.get(name),
             )
         )
     return tuple(found)
