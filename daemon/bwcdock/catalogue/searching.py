@@ -40,6 +40,9 @@ NEWEST = 5000
 """So many of the newest recordings are looked through first. Whatever is frequent fills its page from them; whatever is
 not, the index finds in few places. Either alone is slow for the other."""
 
+MOST_COUNTED = 10_000
+"""Nobody reads so many, and to count a million of them takes longer than to find the first page."""
+
 _CURSOR = re.compile(r"(-?\d{1,16})-(.{1,200})")
 _ID = re.compile(r"[0-9a-f]{8,64}")
 
@@ -107,10 +110,11 @@ def search(
 
 
 def how_many(db: Connection, sought: Sought, now: datetime, at_risk_ratio: float) -> int:
-    """How many recordings are such."""
+    """How many recordings are such; more than :data:`MOST_COUNTED` are not counted on."""
     asked = _Asked(db, sought, now, at_risk_ratio)
-    count = select(func.count()).select_from(recording).where(*asked.conditions(recording), *asked.window())
-    return int(db.execute(count).scalar_one())
+    where = (*asked.conditions(recording), *asked.window())
+    some = select(recording.c.number).where(*where).limit(MOST_COUNTED + 1).subquery("some")
+    return int(db.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 def one(db: Connection, record: str) -> Found | None:

@@ -78,9 +78,9 @@ def parsed(told: str) -> URL:
         url = make_url(told)
     except (ArgumentError, ValueError) as error:
         raise Misused("open the catalogue", "[catalogue] url is no address of a database.", hint) from error
-    if url.drivername != DRIVER:
+    if url.drivername not in {DRIVER, "postgresql"}:
         raise Misused("open the catalogue", f"[catalogue] url does not begin with {DRIVER}://.", hint)
-    return url
+    return url.set(drivername=DRIVER)
 
 
 class _Way(Protocol):

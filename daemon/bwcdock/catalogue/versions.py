@@ -1,5 +1,6 @@
 """Which form a catalogue's tables have, and how they come to have the newest one."""
 
+import logging
 from importlib.resources import files
 
 from alembic import command
@@ -9,6 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from bwcdock.errors import Misused
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does by itself is no line of the journal each
 
 LOCK = 0x62776364
 """Of PostgreSQL's advisory locks: one upgrade at a time, however many docks begin one."""

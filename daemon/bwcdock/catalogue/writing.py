@@ -135,31 +135,34 @@ def stood(db: Connection, records: Collection[str]) -> dict[tuple[str, str], Sig
     }
 
 
+def sighting_row(each: Sighting) -> dict[str, Any]:
+    """The row that keeps what a station says, but for the copies."""
+    return {
+        "record": each.record,
+        "station": each.station,
+        "source": each.known_of.source.value,
+        "seq": each.known_of.seq,
+        "known": KNOWN.dump_json(each.known, exclude_defaults=True).decode() if each.known else None,
+        "said_source": each.said_of.source.value,
+        "said_seq": each.said_of.seq,
+        "said": each.said.model_dump_json(exclude_defaults=True) if each.said else None,
+        "day": each.known.day if each.known else "",
+        "owed": " ".join(each.known.owed) if each.known else "",
+    }
+
+
+def copy_rows(each: Sighting) -> list[dict[str, Any]]:
+    """The rows that keep what a station says of the copies."""
+    of = {"record": each.record, "station": each.station}
+    return [{**of, **{name: getattr(one, name) for name in _COPY}} for one in each.copies]
+
+
 def _put_sightings(db: Connection, changed: Sequence[Sighting]) -> None:
-    rows = [
-        {
-            "record": each.record,
-            "station": each.station,
-            "source": each.known_of.source.value,
-            "seq": each.known_of.seq,
-            "known": KNOWN.dump_json(each.known, exclude_defaults=True).decode() if each.known else None,
-            "said_source": each.said_of.source.value,
-            "said_seq": each.said_of.seq,
-            "said": each.said.model_dump_json(exclude_defaults=True) if each.said else None,
-            "day": each.known.day if each.known else "",
-            "owed": " ".join(each.known.owed) if each.known else "",
-        }
-        for each in changed
-    ]
-    put(db, sighting, ("record", "station"), rows)
+    put(db, sighting, ("record", "station"), list(map(sighting_row, changed)))
     if changed:
         pairs = [(each.record, each.station) for each in changed]
         db.execute(delete(copy).where(tuple_(copy.c.record, copy.c.station).in_(pairs)))
-    copies = [
-        {"record": each.record, "station": each.station, **{name: getattr(one, name) for name in _COPY}}
-        for each in changed
-        for one in each.copies
-    ]
+    copies = [row for each in changed for row in copy_rows(each)]
     if copies:
         db.execute(copy.insert(), copies)
 

@@ -29,6 +29,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
 
 
+def follow_catalogue(argv: Sequence[str] | None = None) -> int:
+    """`bwcdock-catalogue`: short for `bwcdock catalogue`, and without a command for `bwcdock catalogue follow`.
+
+    A name of its own, so that the service that reaches for the network is told from the others.
+    """
+    said = list(sys.argv[1:] if argv is None else argv)
+    options = 0
+    while options < len(said) and said[options] in {"-C", "--debug"}:
+        options += 2 if said[options] == "-C" else 1
+    return main([*said[:options], "catalogue", *(said[options:] or ["follow"])])
+
+
 def _run(argv: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A locale that cannot say Chinese must not end the work: what it lacks is spelled out.

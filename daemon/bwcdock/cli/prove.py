@@ -24,7 +24,7 @@ def audited(asked: argparse.Namespace) -> int:
     """`bwcdock audit`."""
     settings = settings_of(asked)
     sinks = stores.sinks(settings, WallClock())
-    with _patience() as tell:
+    with patience() as tell:
         view = audit(settings, sinks, app.public_key(settings), tell=tell)
     if asked.json:
         print_json(view, AuditView)
@@ -52,9 +52,9 @@ def receipt(asked: argparse.Namespace) -> int:
 
 def verified(asked: argparse.Namespace) -> int:
     """`bwcdock verify`."""
-    keys = "\n".join(map(_key, asked.key)) if asked.key else _own_key(asked)
+    keys = "\n".join(map(given_key, asked.key)) if asked.key else _own_key(asked)
     try:
-        with _patience() as tell:
+        with patience() as tell:
             told = verify(asked.central, keys, pace=_megabytes(tell))
     except OSError as error:
         what = f"{error.filename or asked.central} cannot be read: {error.strerror}."
@@ -74,7 +74,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def _key(text: str) -> str:
+def given_key(text: str) -> str:
     """A key given as a file's name, or as its own text."""
     hint = "Name keys/station.pub of the station, or a copy of it."
     try:
@@ -98,7 +98,7 @@ def _own_key(asked: argparse.Namespace) -> str:
 
 
 @contextmanager
-def _patience() -> Iterator[Callable[[str], None]]:
+def patience() -> Iterator[Callable[[str], None]]:
     """A line on the terminal that says what is being looked at, for people who wait; nothing elsewhere."""
     shown = Console(stderr=True, highlight=False, emoji=False, markup=False)
     if not sys.stderr.isatty():

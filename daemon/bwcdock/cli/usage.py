@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bwcdock import __version__
-from bwcdock.cli import plain, usage_figures, usage_papers, usage_rules, usage_web
+from bwcdock.cli import plain, usage_catalogue, usage_figures, usage_papers, usage_rules, usage_web
 from bwcdock.cli.commands import Commands
 from bwcdock.cli.commands import command as _command
 from bwcdock.cli.commands import json_option as _json
@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
         _doctor,
         _desk,
         usage_web.web,
+        usage_catalogue.catalogue,
         usage_rules.rules,
     ):
         add(commands)
