@@ -15,9 +15,9 @@ ETC = Path("/etc/bwcdock")
 STATE = Path("/var/lib/bwcdock")
 RUN = Path("/run/bwcdock")
 WEB_STATE = Path("/var/lib/bwcdock-web")
-SERVICE, PAGES = "bwcdock.service", "bwcdock-web.service"
+SERVICE, PAGES, CATALOGUE = "bwcdock.service", "bwcdock-web.service", "bwcdock-catalogue.service"
 ENABLED = (SERVICE, "bwcdock-reader.socket")
-"""What starts with the machine. Erase helper, figures and pages are enabled by hand, by whoever may decide that."""
+"""What starts with the machine. Erase helper, figures, pages and catalogue are enabled by whoever may decide that."""
 
 _STATE_PATHS = {"ledger": "ledger", "spool": "spool", "keys": "keys"}
 _PLACEHOLDER = re.compile(r"@[A-Z_]+@")
@@ -168,10 +168,17 @@ def commands(root: Path) -> tuple[tuple[str, ...], ...]:
 def farewells(root: Path) -> tuple[tuple[str, ...], ...]:
     """What the machine is told before the files go."""
     if root != Path("/"):
-        return (("systemctl", f"--root={root}", "disable", *ENABLED, PAGES),)
+        return (("systemctl", f"--root={root}", "disable", *ENABLED, PAGES, CATALOGUE),)
     sockets = ("bwcdock-reader.socket", "bwcdock-erase.socket")
-    by_hand = (PAGES, "bwcdock-erase.socket", "bwcdock-metrics.timer")
-    return ("systemctl", "disable", "--now", *ENABLED, *by_hand), ("systemctl", "stop", PAGES, SERVICE, *sockets)
+    by_hand = (PAGES, CATALOGUE, "bwcdock-erase.socket", "bwcdock-metrics.timer")
+    return ("systemctl", "disable", "--now", *ENABLED, *by_hand), (
+        "systemctl",
+        "stop",
+        PAGES,
+        CATALOGUE,
+        SERVICE,
+        *sockets,
+    )
 
 
 def tell(command: Sequence[str]) -> None:

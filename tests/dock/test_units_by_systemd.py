@@ -22,6 +22,7 @@ SCORES = {
     "bwcdock-erase@.service": 2.0,
     "bwcdock-metrics.service": 1.0,
     "bwcdock-web.service": 1.5,
+    "bwcdock-catalogue.service": 1.5,
 }
 """The most exposure of each, on systemd's scale of 0 to 10."""
 
@@ -38,7 +39,7 @@ def rendered(tmp_path: Path) -> Path:
     """The units as they are installed, with something to start."""
     commands = tmp_path / "bin"
     commands.mkdir()
-    for name in ("bwcdock", "python"):
+    for name in ("bwcdock", "bwcdock-catalogue", "python"):
         (commands / name).write_text("#!/bin/sh\n")
         (commands / name).chmod(0o755)
     units = tmp_path / "units"
@@ -112,11 +113,16 @@ def test_the_user_is_made_once_and_has_no_shell(root):
     for _ in range(2):
         done = run("systemd-sysusers", f"--root={root}", "bwcdock.conf")
         assert not done.returncode, done.stderr
-    user, pages = sorted((root / "etc" / "passwd").read_text().splitlines(), key=lambda line: line.split(":"))
+    user, catalogue, pages = sorted(
+        (root / "etc" / "passwd").read_text().splitlines(), key=lambda line: line.split(":")
+    )
     assert re.fullmatch(r"bwcdock:x:(\d+):\1:[^:]+:/var/lib/bwcdock:/usr/sbin/nologin", user)
+    assert re.fullmatch(r"bwcdock-catalogue:x:(\d+):\1:[^:]+:/var/lib/bwcdock-catalogue:/usr/sbin/nologin", catalogue)
     assert re.fullmatch(r"bwcdock-web:x:(\d+):\1:[^:]+:/var/lib/bwcdock-web:/usr/sbin/nologin", pages)
     groups = sorted((root / "etc" / "group").read_text().splitlines())
-    assert re.fullmatch(r"bwcdock-web:x:\d+:\nbwcdock:x:\d+:bwcdock-web", "\n".join(groups))
+    assert re.fullmatch(
+        r"bwcdock-catalogue:x:\d+:\nbwcdock-web:x:\d+:\nbwcdock:x:\d+:bwcdock-catalogue,bwcdock-web", "\n".join(groups)
+    )
 
 
 def test_directories_are_made_with_their_modes(root):

@@ -18,7 +18,8 @@ DAEMON, FOUND = "bwcdock.service", "bwcdock-found.service"
 READER, ERASE = "bwcdock-reader@.service", "bwcdock-erase@.service"
 METRICS = "bwcdock-metrics.service"
 WEB, KIOSK = "bwcdock-web.service", "bwcdock-kiosk.service.example"
-SERVICES = (DAEMON, FOUND, READER, ERASE, METRICS, WEB)
+CATALOGUE = "bwcdock-catalogue.service"
+SERVICES = (DAEMON, FOUND, READER, ERASE, METRICS, WEB, CATALOGUE)
 OTHERS = ("bwcdock-reader.socket", "bwcdock-erase.socket", "bwcdock-metrics.timer")
 CONFS = ("sysusers.d/bwcdock.conf", "tmpfiles.d/bwcdock.conf")
 
@@ -77,7 +78,8 @@ def test_times_fit_into_each_other():
 def test_it_never_gives_up():
     assert told(DAEMON)["[Service] Restart"] == ["always"]
     assert told(WEB)["[Service] Restart"] == ["always"]
-    for name in (DAEMON, FOUND, WEB, "bwcdock-reader.socket", "bwcdock-erase.socket"):
+    assert told(CATALOGUE)["[Service] Restart"] == ["always"]
+    for name in (DAEMON, FOUND, WEB, CATALOGUE, "bwcdock-reader.socket", "bwcdock-erase.socket"):
         assert one(name, "[Unit] StartLimitIntervalSec") == "0"
     for name in ("bwcdock-reader.socket", "bwcdock-erase.socket"):
         assert one(name, "[Socket] TriggerLimitIntervalSec") == "0"
@@ -123,6 +125,12 @@ POWERS = {
         "RestrictAddressFamilies": ["AF_INET AF_INET6 AF_UNIX"],
         "IPAddressDeny": ["any"], "IPAddressAllow": ["localhost"],
     },
+    CATALOGUE: {
+        "User": ["bwcdock-catalogue"], "SupplementaryGroups": ["bwcdock"],
+        "CapabilityBoundingSet": [""], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
+        "RestrictAddressFamilies": ["AF_INET AF_INET6 AF_UNIX"],
+        "IPAddressDeny": ["any"], "IPAddressAllow": ["localhost"],
+    },
 }  # fmt: skip
 WAYS = {
     "User", "DynamicUser", "SupplementaryGroups", "CapabilityBoundingSet", "AmbientCapabilities", "DevicePolicy",
@@ -149,7 +157,7 @@ def test_figures_are_written_where_a_stranger_may_read_and_by_nobody_who_was_not
 
 def test_users_and_directories_are_those_of_the_units():
     users = [line.split()[1] for line in text(CONFS[0]).splitlines() if line.startswith("u ")]
-    assert users == [one(DAEMON, "[Service] User"), one(WEB, "[Service] User")]
+    assert users == [one(name, "[Service] User") for name in (DAEMON, WEB, CATALOGUE)]
     assert users[0] == one(FOUND, "[Service] User")
     made = {line.split()[1]: line.split()[2:5] for line in text(CONFS[1]).splitlines() if line.startswith("d ")}
     for name in (DAEMON, FOUND):
@@ -173,6 +181,21 @@ def test_the_pages_reach_the_daemon_and_the_ledger_and_nothing_of_footage_or_key
     assert one(WEB, "[Service] StateDirectoryMode") == "0700"
     # A password is checked in 64 MiB, and several may be at once.
     assert size(WEB, "[Service] MemoryMax") >= 512 << 20
+
+
+def test_the_catalogue_reaches_the_ledger_and_nothing_of_footage_keys_or_the_daemon():
+    assert "m bwcdock-catalogue bwcdock" in text(CONFS[0]).splitlines()
+    hidden = " ".join(told(CATALOGUE)["[Service] InaccessiblePaths"]).split()
+    named = settings_of_an_installed_station()
+    paths = named.paths
+    for place in (paths.keys, paths.spool, paths.web, named.papers.exports, named.sink[0].path, named.drop[0].path):
+        assert f"-{place}" in hidden
+    assert f"-{paths.run / line.WEB}" in hidden, "what speaks to strangers has no way to have something done"
+    assert not any(str(paths.ledger).startswith(each.removeprefix("-")) for each in hidden)
+    assert told(CATALOGUE)["[Service] ExecStart"] == ["@BIN@/bwcdock-catalogue -C /etc/bwcdock"]
+    shown = (UNITS.parent / "config" / "bwcdock.toml").read_text(encoding="utf-8")
+    assert f'# file = "/var/lib/{one(CATALOGUE, "[Service] StateDirectory")}/catalogue.db"' in shown
+    assert CATALOGUE not in install.ENABLED, "whoever opens the way to the database decides that"
 
 
 def settings_of_an_installed_station() -> settings.Settings:
