@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import figures, history, memory, pieces, scale, throughput, wall
+from bench import catalogue, figures, history, memory, pieces, scale, throughput, wall
 
 MEASUREMENTS = {
     "pull": throughput.pull,
@@ -21,6 +21,9 @@ MEASUREMENTS = {
     "pieces": pieces.pieces,
     "wall": wall.paint,
 }
+BY_NAME = {"catalogue": catalogue.catalogue}
+"""Measured only where asked for with --only: needs a PostgreSQL, and minutes to fill it."""
+
 BOTH = ("pull", "two")
 """Measured with and without the processor's SHA instructions, because these decide what the floor is."""
 
@@ -35,7 +38,7 @@ def main() -> int:
     asked = _arguments()
     if asked.here:
         sized = scale.quick if asked.quick else scale.full
-        MEASUREMENTS[asked.here](sized(asked.work, asked.cards, asked.mode))
+        (MEASUREMENTS | BY_NAME)[asked.here](sized(asked.work, asked.cards, asked.mode))
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # gigabytes were put somewhere: they go in every case
     begun, failed = time.monotonic(), []
@@ -61,10 +64,10 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="everything once and small; its figures mean nothing")
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, help="these measurements alone")
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS | BY_NAME, help="these measurements alone")
     parser.add_argument("--work", type=Path, default=Path("/var/tmp"), help="a folder on the disk to be measured")
     parser.add_argument("--cards", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--here", choices=MEASUREMENTS, help=argparse.SUPPRESS)
+    parser.add_argument("--here", choices=MEASUREMENTS | BY_NAME, help=argparse.SUPPRESS)
     parser.add_argument("--mode", default="plain", help=argparse.SUPPRESS)
     return parser.parse_args()
 

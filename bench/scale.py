@@ -28,6 +28,8 @@ class Scale:
     listed_files: int = 10_000
     piece: int = 1024 * MIB
     appends: int = 300
+    catalogue_recordings: int = 1_000_000
+    catalogue_manifests: int = 20_000
 
 
 def full(work: Path, cards: Path, mode: str) -> Scale:
@@ -50,4 +52,6 @@ def quick(work: Path, cards: Path, mode: str) -> Scale:
         listed_files=200,
         piece=16 * MIB,
         appends=20,
+        catalogue_recordings=4_000,
+        catalogue_manifests=200,
     )
