@@ -1,28 +1,20 @@
 """What a station says of its recordings, read from its ledger: all of it as of one moment."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bwcdock.catalogue.agreeing import Copy, Known, Mark, Sighting, Source
 from bwcdock.catalogue.writing import HoldLine
-from bwcdock.core.desk.cases import Case
 from bwcdock.core.desk.holds import Hold
-from bwcdock.core.desk.people import Person
-from bwcdock.core.facts import SPOOL, Entry, Fact
+from bwcdock.core.facts import SPOOL, Entry
 from bwcdock.core.record import Record
-from bwcdock.core.rules import verdict
-from bwcdock.core.statements import Statement
-from bwcdock.desk.register import Kept as KeptRegister
-from bwcdock.desk.register import Register
+from bwcdock.core.statements import HoldLifted, HoldPlaced
 from bwcdock.ledger import Reader
 from bwcdock.ledger.codec import to_ms
-from bwcdock.manifest import Annotation, CaseNote, Holding, Judged, Kept, Officer
-
-AHEAD = timedelta(days=1)
-"""A recording may say that it was made so much later than it was listed, because its recorder's clock was fast: those
-further off are said again at their next fact."""
+from bwcdock.steps.annotating import Annotator
+from bwcdock.steps.touched import touched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,129 +30,53 @@ class Told:
 
 @dataclass(slots=True, kw_only=True)
 class Teller:
-    """A station that tells of its recordings. ``register`` is whose everything is, kept from one telling to the next.
+    """A station that tells of its recordings.
 
     What is told is of the ledger as it is, not as it was at the leaf. So where it was all told from the first leaf on,
-    nothing that was said below ``fresh`` concerns a recording that does not know of it yet.
+    nothing that was said below ``fresh`` bears on a recording that does not know of it yet.
     """
 
     origin: str
     unit: str
     zone: ZoneInfo
     at_risk_ratio: float
-    register: KeptRegister = field(default_factory=KeptRegister)
     fresh: int = 0
 
     def told(self, ledger: Reader, start: int, most: int) -> Told:
-        """What the next ``most`` leaves from ``start`` touch. Everything said is of the ledger as it is now.
-
-        What a statement is about is not only what it names: a hold, a case, an issue, a person's number change what is
-        said of recordings that were told before. Those that come later are told with all of it anyway.
-        """
+        """What the next ``most`` leaves from ``start`` bear on. Everything said is of the ledger as it is now."""
         with ledger.still() as size:
             entries = list(ledger.entries(start, min(size, start + most)))
             if not entries:
                 return Told(start=start, seq=start, at=None, sightings=(), holds=())
+            end = start + len(entries)
             if start == 0:
                 self.fresh = size
             records = {entry.fact.record: None for entry in entries if entry.fact.record}
-            matters = list(_matters(entries))
-            late = list(_matters(entry for entry in entries if entry.seq >= self.fresh))
-            for record in self._concerned(ledger, late, entries[0].at):
-                records.setdefault(record.id)
+            if self.fresh < end:
+                records |= dict.fromkeys(touched(ledger, max(start, self.fresh), end))
             found = (ledger.record(record) for record in records)
             sightings = tuple(self._sightings(ledger, filter(None, found), size))
-            holds = tuple(self._holds(ledger, matters, size))
-        return Told(start=start, seq=start + len(entries), at=entries[-1].at, sightings=sightings, holds=holds)
-
-    def _concerned(self, ledger: Reader, matters: Sequence[tuple[str, str]], at: datetime) -> Iterator[Record]:
-        """The recordings told before ``at`` of which something else is true after a word on these matters."""
-        register = self.register.as_of(ledger)
-        for kind, name in matters:
-            found: Iterable[Record] = ()
-            match kind:
-                case "hold" if hold := ledger.matter(Hold, name):
-                    found = self._held(ledger, register, hold, at)
-                case "case":
-                    found = ledger.of_case(name)
-                case "device":
-                    # An issue counts from its entry on: only a fast clock made a recording after that and before it.
-                    found = ledger.recorded(recorder=name, since=at, until=at + AHEAD, limit=-1)
-                case "person":
-                    found = ledger.recorded(own=register.own(name), until=at + AHEAD, limit=-1)
-            yield from (record for record in found if record.listed_at <= at)
-
-    def _held(self, ledger: Reader, register: Register, hold: Hold, at: datetime) -> Iterable[Record]:
-        if hold.records:
-            return filter(None, map(ledger.record, hold.records))
-        return ledger.recorded(
-            recorder=hold.device,
-            own=register.own(hold.person) if hold.person else None,
-            place=hold.place,
-            since=hold.since_recorded,
-            until=min(hold.until_recorded or at + AHEAD, at + AHEAD),
-            limit=-1,
-        )
+            holds = tuple(self._holds(ledger, entries, size))
+        return Told(start=start, seq=end, at=entries[-1].at, sightings=sightings, holds=holds)
 
     def _sightings(self, ledger: Reader, records: Iterable[Record], size: int) -> Iterator[Sighting]:
-        register, mark = self.register.as_of(ledger), Mark(source=Source.LEDGER, seq=size)
-        holds = [hold for hold in ledger.matters(Hold) if hold.state == "placed"]
-        at = ledger.entry(size - 1).at
-        known_cases: dict[str, Case | None] = {}
+        annotator, at = Annotator(ledger, self.at_risk_ratio), ledger.entry(size - 1).at
+        mark = Mark(source=Source.LEDGER, seq=size)
         for record in records:
-            number = record.label.case
-            if number and number not in known_cases:
-                known_cases[number] = ledger.matter(Case, number)
             yield Sighting(
                 record=record.id,
                 station=self.origin,
                 known=known(record, self.unit, self.zone),
                 known_of=mark,
                 copies=copies(record),
-                said=self._said(record, register, known_cases, holds, at),
+                said=annotator.annotation(record, "", at),
                 said_of=mark,
             )
 
-    def _said(
-        self, record: Record, register: Register, cases: Mapping[str, Case | None], holds: Sequence[Hold], at: datetime
-    ) -> Annotation:
-        label, owed, people = record.label, record.obligation, register.people
-        officers = [people.get(name) or name for name in register.shown(record)]
-        standing = [hold for hold in holds if hold.keeps(record, register.officers(record))]
-        judged = verdict(owed, record.met_at, at, self.at_risk_ratio, record.excuse) if owed else None
-        return Annotation(
-            record=record.id,
-            manifest="",
-            recorder=record.recorder,
-            officers=tuple(map(_officer, officers)),
-            case=_case(label.case, cases.get(label.case)) if label.case else None,
-            parties=label.parties,
-            place=label.place,
-            event=label.event,
-            category=label.category,
-            activity=label.activity,
-            tags=tuple(sorted(label.tags)),
-            important=label.important,
-            sensitive=label.sensitive,
-            unrelated=label.unrelated,
-            note=label.note,
-            holds=tuple(map(_holding, standing)),
-            judged=Judged(
-                kind=judged.kind.value,
-                article=judged.article,
-                due=judged.due,
-                met_at=record.met_at,
-                excuse=record.excuse,
-            )
-            if judged
-            else None,
-            kept=Kept(article=owed.keep_article, until=owed.keep_until, permanent=owed.permanent) if owed else None,
-            sessions=record.sessions,
-        )
-
-    def _holds(self, ledger: Reader, matters: Sequence[tuple[str, str]], size: int) -> Iterator[HoldLine]:
-        for kind, name in matters:
-            if kind == "hold" and (hold := ledger.matter(Hold, name)):
+    def _holds(self, ledger: Reader, entries: Iterable[Entry], size: int) -> Iterator[HoldLine]:
+        names = {entry.fact.matter: None for entry in entries if isinstance(entry.fact, HoldPlaced | HoldLifted)}
+        for name in names:
+            if hold := ledger.matter(Hold, name):
                 yield HoldLine(
                     station=self.origin,
                     id=hold.id,
@@ -223,31 +139,3 @@ def copies(record: Record) -> tuple[Copy, ...]:
 def day_of(moment: datetime | None, zone: ZoneInfo) -> str:
     """The local day of a moment, ``YYYY-MM-DD``; empty where there is none."""
     return moment.astimezone(zone).date().isoformat() if moment else ""
-
-
-def _matters(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
-    """The matters that these entries speak of, each once."""
-    seen = set()
-    for entry in entries:
-        fact: Fact = entry.fact
-        if isinstance(fact, Statement) and (fact.kind, fact.matter) not in seen:
-            seen.add((fact.kind, fact.matter))
-            yield fact.kind, fact.matter
-
-
-def _officer(known_: Person | str) -> Officer:
-    if isinstance(known_, str):
-        return Officer(id=known_)
-    return Officer(id=known_.id, name=known_.name, unit=known_.unit, team=known_.team)
-
-
-def _case(number: str, found: Case | None) -> CaseNote:
-    if found is None:
-        return CaseNote(number=number)
-    return CaseNote(
-        number=number, category=found.category, parties=found.parties, handler=found.handler, state=found.state
-    )
-
-
-def _holding(hold: Hold) -> Holding:
-    return Holding(id=hold.id, state="placed", reason=hold.reason, by=hold.placed_by, since=hold.since)
