@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bwcdock.core.live import DueView, LiveView, MovingView, together
+from bwcdock.core.live import DueView, LiveView, MovingView, RoomView, together
 from bwcdock.core.view import Lamp, SessionView
 from bwcdock.core.wall import GONE_FOR, PROMISES, Card, Custody, Shows, masked, places, shown, strip, wall
 from hypothesis import given
@@ -166,6 +166,10 @@ def test_the_strip_counts_what_presses_and_says_who_answers():
     view = live(DOCKED, moving=(moving,), clock="unvouched: nobody sets it")
     told = strip(view, wall(places([3], []), view, {}, NOON), runs=True)
     assert (told.late, told.risk, told.vouched, told.answers) == (3, 4, False, True)
+    room = RoomView(free=9, total=10, reserve=1)
+    full = live(DOCKED, spool=room)
+    assert strip(full, (), runs=True, days=3).days == 3
+    assert strip(view, (), runs=True, days=3).days is None  # it says nothing of the spool that is looked at now
     silent = strip(None, (), runs=True)
     assert (silent.runs, silent.answers, silent.vouched) == (True, False, True)
 

@@ -97,12 +97,16 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """The station in one line. ``runs`` is false where no daemon works here, ``answers`` where it says nothing new."""
+    """The station in one line. ``runs`` is false where no daemon works here, ``answers`` where it says nothing new.
+
+    ``days`` is for how many whole days the spool has room if nothing leaves it; ``None`` where nobody can tell.
+    """
 
     runs: bool
     answers: bool
     sinks: tuple[QueueView, ...] = ()
     spool: RoomView | None = None
+    days: int | None = None
     clock: str = ""
     version: str = ""
     late: int = 0
@@ -188,8 +192,8 @@ def shown(session: SessionView, custody: Custody | None) -> Shows:
     return shows
 
 
-def strip(live: LiveView | None, cards: Sequence[Card], *, runs: bool) -> Strip:
-    """The station in one line; ``live`` as for :func:`wall`."""
+def strip(live: LiveView | None, cards: Sequence[Card], *, runs: bool, days: int | None = None) -> Strip:
+    """The station in one line; ``live`` as for :func:`wall`, ``days`` as in :class:`Strip`."""
     if live is None:
         return Strip(runs=runs, answers=False)
     dues = [due for card in cards for due in card.due]
@@ -198,6 +202,7 @@ def strip(live: LiveView | None, cards: Sequence[Card], *, runs: bool) -> Strip:
         answers=True,
         sinks=live.sinks,
         spool=live.spool,
+        days=days if live.spool else None,
         clock=live.clock,
         version=live.version,
         late=sum(due.count for due in dues if due.verdict in {Standing.LATE, Standing.OVERDUE}),

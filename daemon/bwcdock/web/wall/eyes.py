@@ -12,10 +12,11 @@ from bwcdock import overview, slots
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.desk.people import Person
 from bwcdock.core.facts import Receipted
-from bwcdock.core.live import LiveView
+from bwcdock.core.live import LiveView, RoomView
 from bwcdock.core.wall import Custody, Place, places
 from bwcdock.errors import Misused
 from bwcdock.ledger import Reader
+from bwcdock.metrics import station
 from bwcdock.settings import Settings
 
 log = structlog.get_logger()
@@ -44,10 +45,22 @@ class Handed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registers:
-    """What changes rarely: whose the docked recorders are, by serial, and their receipts, by docking."""
+    """What changes rarely: whose the docked recorders are, by serial, and their receipts, by docking.
+
+    ``inflow`` is how many bytes came in during the last week, as it was read at ``inflow_at``; ``left_s`` for how many
+    seconds the spool has room at that.
+    """
 
     custody: Mapping[str, Custody] = field(default_factory=dict)
     handed: Mapping[str, Handed] = field(default_factory=dict)
+    inflow: int = 0
+    inflow_at: datetime | None = None
+    left_s: float | None = None
+
+    @property
+    def days(self) -> int | None:
+        """The whole days of that."""
+        return None if self.left_s is None else int(self.left_s // 86400)
 
 
 class Eyes:
@@ -94,11 +107,34 @@ def _mark(path: Path) -> object:
     return (told.st_ino, told.st_mtime_ns, told.st_size)
 
 
-def registers(ledger: Reader, serials: Iterable[str], receipted: Iterable[str], before: Registers) -> Registers:
-    """What the register says of these recorders, and the receipts of these dockings; a receipt never changes."""
+INFLOW_AGAIN = timedelta(minutes=5)
+"""How old the week's inflow may be: it changes by a recording, and is read from hundreds."""
+
+
+def registers(
+    ledger: Reader,
+    serials: Iterable[str],
+    receipted: Iterable[str],
+    before: Registers,
+    room: RoomView | None,
+    now: datetime,
+) -> Registers:
+    """What the register says of these recorders, the receipts of these dockings, and how long the spool has room.
+
+    A receipt never changes.
+    """
     custody = {serial: told for serial in serials if (told := _custody(ledger, serial)) is not None}
     handed = {name: before.handed.get(name) or _handed(ledger, name) for name in receipted}
-    return Registers(custody=custody, handed={name: told for name, told in handed.items() if told is not None})
+    inflow, at = before.inflow, before.inflow_at
+    if at is None or abs(now - at) >= INFLOW_AGAIN:
+        inflow, at = ledger.inflow(now - station.INFLOW_OVER), now
+    return Registers(
+        custody=custody,
+        handed={name: told for name, told in handed.items() if told is not None},
+        inflow=inflow,
+        inflow_at=at,
+        left_s=station.lasts(ledger, now, room, inflow),
+    )
 
 
 def _custody(ledger: Reader, serial: str) -> Custody | None:

@@ -14,6 +14,7 @@ from datetime import datetime
 
 import structlog
 
+from bwcdock.core.live import RoomView
 from bwcdock.core.wall import Card, Strip, strip, wall
 from bwcdock.errors import BwcdockError
 from bwcdock.lanes import Lane
@@ -188,7 +189,7 @@ class Hub:
         cards = wall(seen.places, seen.live, self._registers.custody, now)
         changed = self._take([Drawn(card=card, handed=self._handed(card)) for card in cards])
         self._shown = seen.live.at if seen.live else None
-        told = strip(seen.live, cards, runs=seen.runs)
+        told = strip(seen.live, cards, runs=seen.runs, days=self._registers.days)
         if told != self._strip or not self._stripped:
             self._strip, changed, self._stripped = told, True, self._number + 1
         if changed or at - self._beaten_at >= BEAT_S:
@@ -261,12 +262,15 @@ class Hub:
             return
         if about != self._asked[0] or at - self._asked[1] >= REGISTERS_S:
             self._asked = (about, at)
-            self._asking = asyncio.ensure_future(self._learn(*about))
+            room = seen.live.spool if seen.live else None
+            self._asking = asyncio.ensure_future(self._learn(*about, room))
 
-    async def _learn(self, serials: tuple[str, ...], receipted: tuple[str, ...]) -> None:
-        before = self._registers
+    async def _learn(self, serials: tuple[str, ...], receipted: tuple[str, ...], room: RoomView | None) -> None:
+        before, now = self._registers, self._house.clock.now()
         try:
-            self._registers = await self._house.asker.ask(lambda ledger: registers(ledger, serials, receipted, before))
+            self._registers = await self._house.asker.ask(
+                lambda ledger: registers(ledger, serials, receipted, before, room, now)
+            )
         except BwcdockError as error:  # what was known stays; asked again soon
             log.warning("wall.registers", what=str(error))
 
