@@ -10,11 +10,11 @@ import pytest
 from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.core.words_zh.states import APART_ZH, NOT_ERASED_ZH
 from bwcdock.desk.asking import Wait
-from bwcdock.desk.entries_zh import ENTRY_ZH, VALUE_ZH
+from bwcdock.desk.entries_zh import ENTRY_ZH, SAID_ZH, SENTENCES, VALUE_ZH
 from bwcdock.desk.owes import WHY_ZH, Why
 from bwcdock.web.wording import CHINESE, ENGLISH
 from test_told_words import SOURCES, reasons
-from told_words import told
+from told_words import ANY, told
 
 
 def kinds_in(hint: object) -> Iterator[object]:
@@ -69,6 +69,16 @@ def test_every_reason_for_setting_apart_and_for_not_erasing_has_its_word() -> No
     assert set(APART_ZH) == reasons()
     kept = told(SOURCES, "reason", makers={"Kept", "EraseKept", "Stays", "_Kept"}, hands_on=lambda _: False)
     assert {each.text for each in kept if each.text} - set(NOT_ERASED_ZH) == set()
+
+
+def test_every_sentence_of_the_stations_own_has_its_chinese() -> None:
+    said: set[str] = set()
+    for field in {field for _, field in SENTENCES}:
+        makers = {fact for fact, name in SENTENCES if name == field}
+        said |= {each.text for each in told(SOURCES, field, makers=makers, hands_on=lambda _: False)}
+    said |= {each.text for each in told(SOURCES, "why", makers=(), hands_on=lambda f: f.name == "depart")}
+    constant = {text for text in said if text and ANY not in text}
+    assert constant == set(SAID_ZH)
 
 
 @pytest.mark.parametrize("kind", ENGLISH)

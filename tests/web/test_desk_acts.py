@@ -69,6 +69,15 @@ async def test_a_refusal_is_shown_beside_what_was_said(world: World, desk: Desk)
     assert holder(world) == ""
 
 
+async def test_what_was_checked_is_chosen_in_the_language_of_the_page(world: World, desk: Desk) -> None:
+    visitor = desk.signed_in(KEEPER, "administrator")
+    chosen = [(await visitor.get(f"/desk/act/issue?lang={each}")).text for each in ("zh", "en")]
+    found = [re.findall(r'name="checked" value="(\w+)">([^<]+)<', page) for page in chosen]
+    assert [label for _, label in found[0]] == ["时钟", "电量", "存储空间", "设备性能"]
+    assert [label for _, label in found[1]] == ["clock", "battery", "storage", "works"]
+    assert [value for value, _ in found[0]] == [value for value, _ in found[1]]
+
+
 async def test_what_is_left_out_or_is_none_is_told_by_the_names_of_the_fields(world: World, desk: Desk) -> None:
     visitor = desk.signed_in(KEEPER, "administrator")
     answer = await visitor.post("/desk/act/issue", device=DEVICE, expected_back="gestern", next="/desk")

@@ -119,3 +119,28 @@ VALUE_ZH: dict[tuple[str, str], Mapping[Any, str]] = {
 }  # fmt: skip
 """The words of a field that holds one of a few, by the sort of value or fact it is in. What a rule pack words itself
 (roles, grounds, reasons, tags) says the pack."""
+
+SAID_ZH = {
+    "asked to stop": "按要求停止",
+    "the station was stopped": "采集站已停止",
+    "the station stopped or lost power": "采集站曾停止或断电",
+    "taken away": "已取走",
+    "no driver knows it": "没有识别出这是哪种设备",
+    "no longer on the recorder": "已不在记录仪上",
+    "it no longer holds": "情况已消除",
+    "the recorder is docked again with it": "记录仪重新插入，文件仍在",
+    "all that may go has gone": "可以清除的已全部清除",
+    "the clock is past the last entry of the ledger": "时钟已晚于台账最后一条",
+    "nothing waits for it, or it is back": "已无待传资料，或已恢复",
+    "looked at again": "已再次核验",
+    "sealed again": "已重新封存",
+    "it sealed again": "已能重新封存",
+    "the newest document among the heads is a head of this station": "其中最新一份是本站的台账头",
+}
+"""The sentences of the station's own that are the same in every entry: why something stopped, ended, was settled."""
+
+SENTENCES = frozenset({
+    ("Stopped", "reason"), ("Departed", "reason"), ("Unclaimed", "reason"), ("Lost", "reason"), ("Settled", "how"),
+    ("Cleared", "ground"),
+})  # fmt: skip
+"""The facts and fields that hold them."""

@@ -11,7 +11,7 @@ from bwcdock.core.rules import Standing
 from bwcdock.core.view import STANDING_ZH, FindingView
 from bwcdock.desk import words_zh
 from bwcdock.desk.acts import ACTS
-from bwcdock.desk.entries_zh import ENTRY_ZH, FIELD_ZH, VALUE_ZH
+from bwcdock.desk.entries_zh import ENTRY_ZH, FIELD_ZH, SAID_ZH, SENTENCES, VALUE_ZH
 from bwcdock.desk.proving import AS_WRITTEN, Tongue
 from bwcdock.papers.registry import KINDS
 from bwcdock.web.refusing import Told
@@ -72,7 +72,7 @@ def tongue(language: Language, pack: RulePack) -> Tongue:
     terms = _of_the_pack(pack)
 
     def said(of: str, name: str, value: str) -> str:
-        known = VALUE_ZH.get((of, name)) or terms.get((of, name)) or {}
+        known = VALUE_ZH.get((of, name)) or terms.get((of, name)) or (SAID_ZH if (of, name) in SENTENCES else {})
         return known.get(value, value)
 
     return Tongue(word=said, finding=_in_chinese)

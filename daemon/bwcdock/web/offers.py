@@ -14,6 +14,7 @@ from bwcdock.core.desk.matter import Matter
 from bwcdock.core.desk.people import Person, Team, roles_of
 from bwcdock.core.desk.times import Trip
 from bwcdock.core.rulepack import RulePack, Term
+from bwcdock.core.words_zh.desk import CHECK_ZH
 from bwcdock.desk.acts import Act
 from bwcdock.desk.keeping import points_of
 from bwcdock.ledger import Reader
@@ -90,7 +91,8 @@ def _points(_: Reader, pack: RulePack) -> Choices:
     return tuple((str(number), point) for number, point in enumerate(points_of(pack), 1))
 
 
-CHECKED: Final = (("clock", "时钟"), ("battery", "电量"), ("storage", "存储空间"), ("works", "工作正常"))
+CHECKED: Final = tuple((word, word) for word in CHECK_ZH)
+"""By themselves: what each is called says the page in its language."""
 
 OFFERS: Final[dict[tuple[str, str], Offer]] = {
     ("", "person"): _people,
