@@ -25,7 +25,7 @@ _FOREVER_MS = 60_000
 
 
 @dataclass(slots=True)
-class _Segment:
+class Segment:
     """What the device sends next: ``length`` bytes, after which a transfer ends or (``open_ended``) does not.
 
     After ``stop`` bytes happens ``does``, where a fault wants something to happen.
@@ -52,7 +52,7 @@ class Plugged:
     refuses_class: bool = False
     forbidden: bool = False
     taken: bool = False
-    out: deque[_Segment] = field(default_factory=deque)
+    out: deque[Segment] = field(default_factory=deque)
     halted: bool = False
     command: bytes = b""
     handles: int = 0
@@ -218,7 +218,7 @@ class Library(usb.backend.IBackend):  # type: ignore[misc]
                 if full and segment.zero_packet:
                     if got < len(view):
                         return got
-                    dev_handle.out.appendleft(_Segment(0, lambda _, __: None, zero_packet=False))
+                    dev_handle.out.appendleft(Segment(0, lambda _, __: None, zero_packet=False))
                 elif not full:
                     return got
         return got
@@ -244,7 +244,7 @@ def _respond(plugged: Plugged, op: int, transaction: int, params: tuple[int, ...
         _send_data(plugged, op, transaction, answer)
     if (fault := device.fault(op, "response")) is not None and fault.does != "refuse":
         if fault.does in {"silence", "stall", "vanish"}:
-            plugged.out.append(_Segment(12, lambda _, __: None, zero_packet=False, stop=0, does=fault.does))
+            plugged.out.append(Segment(12, lambda _, __: None, zero_packet=False, stop=0, does=fault.does))
             return
         transaction += 7 if fault.does == "stranger" else 0
     code = fault.code if fault and fault.does == "refuse" else answer.code
@@ -278,7 +278,7 @@ def _send_data(plugged: Plugged, op: int, transaction: int, answer: Answer) -> N
 
     total = len(header) + length
     plugged.out.append(
-        _Segment(total, serve, zero_packet=device.zero_packets, stop=stop, does=fault.does if fault else "")
+        Segment(total, serve, zero_packet=device.zero_packets, stop=stop, does=fault.does if fault else "")
     )
     if not length and not header:
         plugged.out.pop()
@@ -288,7 +288,7 @@ def _queue(plugged: Plugged, raw: bytes) -> None:
     def serve(offset: int, view: memoryview) -> None:
         view[:] = raw[offset : offset + len(view)]
 
-    plugged.out.append(_Segment(len(raw), serve, zero_packet=plugged.device.zero_packets))
+    plugged.out.append(Segment(len(raw), serve, zero_packet=plugged.device.zero_packets))
 
 
 def _happen(plugged: Plugged, does: str) -> None:

@@ -18,6 +18,7 @@ STILL_IMAGE: Final = (0x06, 0x01, 0x01)
 VENDOR: Final = (0xFF, 0xFF, 0x00)
 """What others give: anybody's own. Then only the interface's name tells that it is MTP."""
 
+_ENGLISH = 0x0409
 _SOURCE = re.compile(r"/dev/bus/usb/([0-9]{3})/([0-9]{3})")
 
 
@@ -109,12 +110,13 @@ def _class(interface: Any) -> tuple[int, int, int]:
 
 def _is_named_mtp(there: Any, interface: Any) -> bool:
     try:
-        name = usb.util.get_string(there, interface.iInterface) if interface.iInterface else ""
+        # In English without asking for the languages: pyusb would say of a node it may not open that it has none.
+        name = usb.util.get_string(there, interface.iInterface, _ENGLISH) if interface.iInterface else ""
     except usb.core.USBError as error:
         told = meant("open", error, lambda: True)
         if isinstance(told, NotAllowed):
             raise told from error
         return False
-    except ValueError:  # it has no strings
+    except (ValueError, IndexError):  # no text, or none at all
         return False
     return "MTP" in (name or "")
