@@ -145,7 +145,7 @@ def test_whatever_the_bus_brings_is_refused_in_time(pieces):
     assert there.handles == 0
 
 
-# --- the whole driver against a recorder whose answers were changed -----------------------------------------------------
+# --- the whole driver against a recorder whose answers were changed ---
 
 
 class Changed(MtpDevice):
