@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from bwcdock.clock import WallClock
 from bwcdock.errors import Declined, Unreachable
+from bwcdock.sinks.s3 import connecting
 from bwcdock.sinks.s3.store import S3Store
 from bwcdock.testing.s3_server import S3Server
 from bwcdock.testing.s3_signing import User
@@ -194,7 +195,8 @@ def test_an_authority_of_the_bureaus_own(tmp_path: Path, monkeypatch: pytest.Mon
         ("AWS_CA_BUNDLE", "/nowhere"), ("AWS_CONFIG_FILE", str(tmp_path / "aws")),
     ):  # fmt: skip
         monkeypatch.setenv(name, value)
-    (tmp_path / "aws").write_text("[default]\ns3 =\n  addressing_style = virtual\n")
+    (tmp_path / "aws").write_text("[default\nthis cannot be read")
+    connecting._session.cache_clear()  # what it read before would do
     pem, private = certificate(tmp_path, "store")
     other, _ = certificate(tmp_path, "other")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -218,7 +218,9 @@ def test_what_another_client_brought_meanwhile_counts(made: World) -> None:
 def test_a_damaged_note_costs_the_parts_alone(made: World) -> None:
     path, data, digests = cut(made, 3 * LEAST_PART)
     (note,) = made.bed.uploads.iterdir()
-    for text in (b"", b"{}", b"[]", b'{"key": 1}', b"\xff"):
+    another = note.read_bytes().replace(b"a.mp4", b"b.mp4")
+    assert another != note.read_bytes()
+    for text in (b"", b"{}", b"[]", b'{"key": 1}', b"\xff", another):
         note.write_bytes(text)
         assert made.bed.sink()._uploads.of(KEY) is None
     made.bed.sink().put(KEY, path, digests, None)
