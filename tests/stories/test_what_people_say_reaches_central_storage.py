@@ -11,7 +11,7 @@ from bwcdock.core.facts import Actor, Beat, LookedAgain
 from bwcdock.desk import do
 from bwcdock.desk.line import act_of
 from bwcdock.errors import Unreachable
-from bwcdock.manifest import MANIFEST, Annotation, DayCount, Manifest, Statement, heard, missing, open_signed
+from bwcdock.manifest import MANIFEST, Annotation, DayCount, Heard, Manifest, Statement, heard, missing, open_signed
 from bwcdock.steps import statements
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.statements import Statements
@@ -191,35 +191,41 @@ async def test_nothing_new_is_no_statement_and_twice_is_the_same_bytes(tmp_path:
 KEEPER = Actor(name="001", role="administrator")
 
 
-@pytest.mark.parametrize("how", ["before", "after"])
+@pytest.mark.parametrize(
+    ("broken", "how", "arrived"), [(2, "before", 1), (2, "after", 2), (3, "before", 2), (3, "after", 3)]
+)
 async def test_many_recordings_come_in_parts_and_a_broken_line_loses_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int, how: Any, arrived: int
 ) -> None:
     monkeypatch.setattr(statements, "ROOM", 1)
     sink = MemorySink()
     made = world(tmp_path, sinks={"central": sink})
     made.records("c.mp4", MORNING + timedelta(hours=2))
     await made.docks()
-    notes = len([call for call in sink.calls if call[0] == "note"])
     with made.bed.bench() as bench:
         bench.witnesses["central"].bring()
-        notes = len([call for call in sink.calls if call[0] == "note"])
-        sink._faults["note", notes + 2] = SinkFault(op="note", nth=notes + 2, how=how)
+        nth = len([call for call in sink.calls if call[0] == "note"]) + broken
+        sink._faults["note", nth] = SinkFault(op="note", nth=nth, how=how)
         telling = Statements(bench, "central")
         with pytest.raises(Unreachable):
             telling.bring()
-        assert len(stated(bench)) == (2 if how == "after" else 1)
-        bench.book.record([Beat(clock="vouched")])
+        assert len(stated(bench)) == arrived
+        do(bench, act_of("tag", {"records": [made.record("a.mp4").id], "place": "东街口"}), KEEPER)
         telling.bring()
         found = stated(bench)
-    whole = [statement for statement in found if statement.seq == found[-1].seq]
-    assert [(told.part, told.last, len(told.annotations)) for told in whole] == [
-        (1, False, 1),
-        (2, False, 1),
-        (3, True, 1),
-    ]
-    assert {told.after for told in found} == {-1}
     assert list(missing(map(heard, found))) == []
+    if arrived == 3:  # it was whole, though nobody heard of it
+        assert [(told.after, told.part, told.last) for told in found[3:]] == [(found[0].seq, 1, True)]
+    else:
+        whole = [told for told in found if told.seq == found[-1].seq]
+        assert [(told.part, told.last, len(told.annotations)) for told in whole] == [
+            (1, False, 1),
+            (2, False, 1),
+            (3, True, 1),
+        ]
+        assert {told.after for told in found} == {-1}
+    newest = {annotation.record: annotation for told in found for annotation in told.annotations}
+    assert (len(newest), newest[made.record("a.mp4").id].place) == (3, "东街口")
     made.bed.must_agree()
 
 
@@ -285,6 +291,25 @@ async def test_other_bytes_in_place_of_a_statement_are_told_and_it_goes_beside(t
         telling.bring()
         assert sink.objects.pop(wrong) == b"{}"
         assert stated(bench)[-1].annotations[0].place == "东街口"
+
+
+@pytest.mark.parametrize(
+    ("told", "lacks"),
+    [
+        ([(-1, 5, 1, True), (5, 9, 1, True)], []),
+        ([(-1, 5, 1, True), (5, 9, 1, False), (5, 12, 1, True)], []),  # one whose last part never came
+        ([(-1, 5, 1, False), (-1, 5, 2, True), (5, 9, 1, True)], []),
+        ([(-1, 5, 2, True), (5, 9, 1, True)], [5]),
+        ([(-1, 5, 1, False), (-1, 5, 3, True)], [5]),
+        ([(5, 9, 1, True)], [9]),
+        ([(-1, 5, 1, True), (7, 9, 1, True), (9, 11, 1, True)], [9]),
+        ([(-1, 5, 1, True), (-1, 9, 1, True)], [9]),
+    ],
+)
+def test_what_is_missing_shows_by_what_is_there(told: list[tuple[int, int, int, bool]], lacks: list[int]) -> None:
+    found = [Heard(str(seq), after, seq, part, last) for after, seq, part, last in told]
+    assert [int(key) for key, _ in missing(reversed(found))] == lacks
+    assert list(missing(found[-1:], behind=None)) == []
 
 
 # --- who checks them -------------------------------------------------------------------------------------------------
