@@ -1,7 +1,7 @@
 """The contracts: what a driver, a recorder, a sink and a clock promise."""
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,6 +89,15 @@ class Driver(Protocol):
 
     def open(self, sighting: Sighting) -> AbstractContextManager[Recorder]:
         """Open it read-only. Leaving the context closes everything, whatever happened."""
+        ...
+
+
+@runtime_checkable
+class Tapes(Protocol):
+    """Ability of a driver: what is said between it and a recorder can be kept as text, for whoever mends the driver."""
+
+    def open_taped(self, sighting: Sighting, write: Callable[[str], object]) -> AbstractContextManager[Recorder]:
+        """As :meth:`Driver.open`; ``write`` is given a line at a time, without footage and the recorder's number."""
         ...
 
 

@@ -14,7 +14,7 @@ from bwcdock_drivers.mtp import containers, datasets
 from bwcdock_drivers.mtp.containers import Cursor, Malformed, Shown, shown
 from bwcdock_drivers.mtp.driver import MtpDriver
 from bwcdock_drivers.mtp.protocol import Patience
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mtp_world import SHORT, codes, opened, whole
 
@@ -137,6 +137,8 @@ HASTY = Patience(call_s=0.02, event_s=0.001, drain_s=0.01)
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PIECES)
+@example([struct.pack("<IHH", 0xFFFFFFFF, 3, 0x2001) + b"TTTT"])
+@example([struct.pack("<IHH", 1 << 30, 3, 0x2001) + b"TTTT" + bytes(1 << 17)])
 def test_whatever_the_bus_brings_is_refused_in_time(pieces):
     there = Plugged(MtpDevice(props=()))
     driver = MtpDriver(library=Anything(there, pieces), patience=HASTY)

@@ -154,12 +154,13 @@ def test_an_object_without_a_name_and_two_of_one_name_are_told_apart():
 
 def test_folders_that_lead_back_and_folders_without_end_end():
     device = bare()
-    inner = device.folder("b", device.folder("a"))
-    device.things[device.folder("a")].parent = inner
-    device.folder("c", inner)
-    device.put("x.mp4", b"x")
+    outer = device.folder("a")
+    inner = device.folder("b", outer)
+    device.also_in[inner] = (outer, 0xFFFFFFFF, inner)
+    device.put("x.mp4", b"x", parent=inner)
     with opened(device) as recorder:
-        assert [each.path for each in recorder.items()] == ["x.mp4"]
+        assert [each.path for each in recorder.items()] == ["a/b/x.mp4"]
+        assert "directory.loop" in codes(recorder, NOW)
     deep = bare()
     parent = 0xFFFFFFFF
     for depth in range(80):
@@ -240,6 +241,7 @@ def test_a_protected_file_is_told_as_locked():
 def test_the_serial_number_is_its_own_and_printable():
     with opened(bare(serial="BWC-\x1b0042", model="X/1")) as recorder:
         identity = recorder.identity()
+        assert "identity.weak" not in codes(recorder, NOW)
     assert (identity.serial, identity.basis, identity.vendor) == ("BWC-\\u{1b}0042", "protocol", "Acme")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bwcdock import __version__
-from bwcdock.cli import plain, usage_catalogue, usage_figures, usage_papers, usage_rules, usage_web
+from bwcdock.cli import plain, usage_catalogue, usage_figures, usage_papers, usage_rules, usage_tape, usage_web
 from bwcdock.cli.commands import Commands
 from bwcdock.cli.commands import command as _command
 from bwcdock.cli.commands import json_option as _json
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         _erase,
         _slots,
         _suggest,
+        usage_tape.record_tape,
         _install,
         _uninstall,
         _found,

@@ -87,8 +87,10 @@ class IpResponder:
             kind, body = _packet(connection)
             if kind != 6:
                 continue
-            _, op, transaction = struct.unpack_from("<IHI", body)
+            phase, op, transaction = struct.unpack_from("<IHI", body)
             params = struct.unpack(f"<{(len(body) - 10) // 4}I", body[10:])
+            if (phase == 2) != (op == 0x1016):  # whoever says wrongly which way data goes waits for ever
+                return
             given = _given(connection) if op == 0x1016 else b""
             if self._answer(connection, op, transaction, params, given):
                 return

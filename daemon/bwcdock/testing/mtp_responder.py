@@ -152,7 +152,8 @@ class MtpDevice:
     """A recorder. ``operations`` are what it says it can; ``broken_lists``: it says it can list properties and cannot.
 
     ``zero_packets`` is whether it sends the empty packet after a full one; ``samsung``: it hangs where a part that
-    reaches the end would need one. ``narrow``: it tells sizes in 32 bits only.
+    reaches the end would need one. ``narrow``: it tells sizes in 32 bits only. ``also_in`` are handles that lie in a
+    folder though they lie elsewhere.
     """
 
     serial: str = "R0001"
@@ -170,6 +171,7 @@ class MtpDevice:
     narrow: bool = False
     broken_lists: bool = False
     forgets_in_lists: frozenset[int] = frozenset()
+    also_in: dict[int, tuple[int, ...]] = field(default_factory=dict)
     most_in_part: int = 1 << 62
     busy: int = 0
     keeps_session: bool = False
@@ -301,7 +303,7 @@ class MtpDevice:
         if parent not in {0, ROOT} and parent not in self.things:
             return Answer(BAD_PARENT)
         found = [h for h, t in self.things.items() if t.storage == storage and parent in {0, t.parent}]
-        return _data(array32(found))
+        return _data(array32([*found, *self.also_in.get(parent, ())]))
 
     def _property(self, op: int, prop: int, given: bytes) -> Answer:
         if prop not in self.props:

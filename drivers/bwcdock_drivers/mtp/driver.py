@@ -1,8 +1,9 @@
 """The driver for recorders that speak MTP or PTP; what it claims and can is said in the package's docstring."""
 
+import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,8 +20,9 @@ from bwcdock_drivers.card import Card, Described, finding
 from bwcdock_drivers.naming import Found, printable
 from bwcdock_drivers.quirks import Quirks
 from bwcdock_drivers.source import absent
+from bwcdock_drivers.tape import Writing
 
-from . import clock, ip, tree
+from . import clock, ip, taped, tree
 from .containers import Malformed, Op, Prop
 from .datasets import DeviceInfo, StorageInfo, number_value, prop_desc, storage_info
 from .protocol import Broken, Patience, Refused, Session, Transport
@@ -76,11 +78,21 @@ class MtpDriver:
 
     def open(self, sighting: Sighting) -> AbstractContextManager[Recorder]:
         """Open a session. What is on it is asked at the first question and answered from that one look."""
-        return self._open(sighting, lambda transport: transport)
+        return self._open(sighting, lambda: self._transport(sighting.source))
+
+    def open_taped(self, sighting: Sighting, write: Callable[[str], object]) -> AbstractContextManager[Recorder]:
+        """The same, and everything that is said is kept on a tape (:class:`bwcdock.ports.Tapes`)."""
+        tape = Writing(write, self.name, taped.about(sighting))
+        salt = secrets.token_bytes(16)
+        return self._open(sighting, lambda: taped.Taped(self._transport(sighting.source), tape, salt))
+
+    def open_played(self, lines: Iterable[str]) -> AbstractContextManager[Recorder]:
+        """The recorder a tape was made of, as far as the tape goes."""
+        return self._open(Sighting(port="tape", source="tape", live=False), lambda: taped.Played(lines))
 
     @contextmanager
-    def _open(self, sighting: Sighting, around: Callable[[Transport], Transport]) -> Iterator[Recorder]:
-        transport = around(self._transport(sighting.source))
+    def _open(self, sighting: Sighting, connect: Callable[[], Transport]) -> Iterator[Recorder]:
+        transport = connect()
         try:
             session = _answered("open", lambda: Session(transport))
             try:
