@@ -34,6 +34,9 @@ RECEIPTS = "receipts"
 STATEMENTS = "statements"
 """The folder, in central storage, of what is known of its recordings since their manifests were written."""
 
+CHECKS = "checks"
+"""The folder, in central storage, of what it was tried with: no recordings, and nothing that anybody vouches for."""
+
 MAX_DOCUMENT = 16 << 20
 """Bytes of a signed document that are looked at: a receipt of 30,000 recordings has 12 MiB, a manifest 10 KiB."""
 

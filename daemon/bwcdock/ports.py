@@ -213,6 +213,28 @@ class Locks(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a store was found to be able to, or to allow: a word for it, whether that is as it must be, a sentence.
+
+    The words are ``rights`` (what the account may do beyond what it needs), ``clock`` and ``ability``.
+    """
+
+    word: str
+    good: bool
+    what: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """Ability of a sink: what it can and what it allows is found out by trying, where nothing can come of it."""
+
+    def probe(self) -> Sequence[Probe]:
+        """Everything that can be tried; may raise ``Unreachable``."""
+        ...
+
+
 class Sink(Protocol):
     """A place of central storage. It has no delete.
 

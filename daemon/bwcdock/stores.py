@@ -31,6 +31,16 @@ def sinks(settings: Settings, clock: Clock) -> dict[str, Sink]:
     }
 
 
+def named(settings: Settings, name: str, clock: Clock) -> Sink:
+    """The one sink of this name, without building the others; ``Misused`` where there is none."""
+    for each in settings.sink:
+        if each.name == name:
+            identity = identity_of(settings, name)
+            return store(settings, each, identity=identity, pace=_pace(each.bandwidth, clock))
+    known = ", ".join(each.name for each in settings.sink) or "none"
+    raise Misused("look for central storage", f"There is no [[sink]] {name!a}.", f"There is {known}.")
+
+
 def store(
     settings: Settings,
     sink: FolderSink | S3Sink | SftpSink,

@@ -18,6 +18,7 @@ from bwcdock.ledger import codec
 from bwcdock.ledger.checkpoint import Checkpoint, Verifier
 from bwcdock.ledger.tree import leaf_hash, verify_consistency, verify_inclusion
 from bwcdock.manifest import (
+    CHECKS,
     MANIFEST,
     MAX_DOCUMENT,
     RECEIPTS,
@@ -172,7 +173,7 @@ def _continues(run: _Run, path: Path, old: Checkpoint, new: Checkpoint) -> None:
 
 
 def _objects(run: _Run) -> None:
-    for path in _files(run, run.central, skip=(CHECKPOINTS, RECEIPTS, STATEMENTS)):
+    for path in _files(run, run.central, skip=(CHECKPOINTS, RECEIPTS, STATEMENTS, CHECKS)):
         if path.name.endswith(MANIFEST):
             manifest = _opened(run, path, Manifest)
             target = path.with_name(path.name.removesuffix(MANIFEST))

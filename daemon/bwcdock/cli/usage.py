@@ -150,7 +150,7 @@ def _config(commands: Commands) -> None:
 
 
 def _sinks(commands: Commands) -> None:
-    sinks = commands.add_parser("sinks", help="central storage", description="Central storage.")
+    sinks = commands.add_parser("sinks", aliases=["sink"], help="central storage", description="Central storage.")
     inner = sinks.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _command(
         inner,
@@ -162,6 +162,18 @@ def _sinks(commands: Commands) -> None:
         "recordings are confirmed.",
         "sinks.take",
     )
+    check = _command(
+        inner,
+        "check",
+        "try a central storage end to end",
+        "Try a central storage of the settings with a small object, as the station uses it: write, write again, read "
+        "back, refusal to overwrite, lock, list, and what its account may do beyond that. A line for each. The object "
+        "stays there, under checks/. To be run as the station's user; a daemon may be at work meanwhile.",
+        "sinks.check",
+        "Exit status 1 where anything is not as it must be.",
+    )
+    check.add_argument("name", metavar="NAME", help="the name of the [[sink]]")
+    _json(check)
 
 
 # --- work -------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bwcdock.core.facts import Digests
 from bwcdock.errors import Conflict, Declined, Unreachable
-from bwcdock.ports import Held, Lock
+from bwcdock.ports import Held, Lock, Probe
 from bwcdock.settings import S3Sink
 from bwcdock.sinks.keys import MAX_KEY, MAX_NOTE, check_key
 from bwcdock.sinks.s3 import rights
@@ -23,6 +23,7 @@ from bwcdock.sinks.s3.abilities import PROBE, Abilities, Probing
 from bwcdock.sinks.s3.bucket import Bucket, Object
 from bwcdock.sinks.s3.connecting import connect
 from bwcdock.sinks.s3.locking import Locking, kept
+from bwcdock.sinks.s3.probes import probes
 from bwcdock.sinks.s3.sending import Sending, Unsure, encryption
 from bwcdock.sinks.s3.uploads import Uploads
 
@@ -85,6 +86,10 @@ class S3Store:
     def can_more(self) -> tuple[str, ...]:
         """Rights this credential should not have and has, as far as they can be tried without harm."""
         return rights.too_many(self._bucket, self._probing)
+
+    def probe(self) -> list[Probe]:
+        """See :class:`bwcdock.ports.Probes`."""
+        return list(probes(self._bucket, self._probing, self._now()))
 
     def initialise(self) -> str:
         """See :class:`bwcdock.ports.Marked`. Where two stations do it at once, the first marker counts for both."""
