@@ -68,7 +68,7 @@ class Locker:
 
     def _turn(self) -> tuple[list[Record], frozenset[str]]:
         with open_read_only(self._bench.settings.paths.ledger) as ledger:
-            return self._unlocked.turn(ledger), self._unlocked.held
+            return self._unlocked.turn(ledger, self._bench.clock.now()), self._unlocked.held
 
     def _rests(self, record: str) -> bool:
         """Whether its locks were tried and rest, in every sink: it would only fill the memory."""

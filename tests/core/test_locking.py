@@ -51,12 +51,15 @@ RELEASE = Action(Act.RELEASE, "r1")
         (STORED, True, Lock(until=KEPT, hold=True)),
         (FOR_EVER, False, Lock(hold=True)),
         (FOR_EVER, True, Lock(hold=True)),
-        ((listed(), pulled(), sealed(), confirmed()), False, None),
+        ((listed(), pulled(), sealed(), confirmed()), False, Lock()),
+        # What need not be kept any more: no store locks until a moment that has passed.
+        ((*STORED, obliged(keep_until=NOON)), False, Lock()),
+        ((*STORED, obliged(keep_until=NOON)), True, Lock(hold=True)),
         ((listed(), pulled(), sealed(), confirmed()), True, Lock(hold=True)),
     ],
 )
 def test_it_is_locked_until_its_keeping_ends_and_held_where_there_is_no_end(facts, is_held, asked):
-    assert locking.wanted(life(*facts), is_held=is_held) == asked
+    assert locking.wanted(life(*facts), NOON, is_held=is_held) == asked
 
 
 CENTURY = locking.LATEST + timedelta(days=1)
@@ -66,6 +69,7 @@ CENTURY = locking.LATEST + timedelta(days=1)
     ("proven", "asked", "enough"),
     [
         (None, Lock(until=KEPT), False),
+        (None, Lock(), True),
         (Lock(), Lock(until=KEPT), False),
         (Lock(until=KEPT), Lock(until=KEPT), True),
         (Lock(until=KEPT - timedelta(milliseconds=1)), Lock(until=KEPT), False),

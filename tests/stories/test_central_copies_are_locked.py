@@ -66,7 +66,8 @@ async def test_a_copy_is_locked_until_its_keeping_ends(tmp_path: Path) -> None:
     made = world(tmp_path, sink)
     await made.docks()
     async with made.bed.at_work():
-        await until_locked(made, sink, kept_until(made))
+        for path in ("a.mp4", "b.mp4"):
+            await until_locked(made, sink, kept_until(made), path=path)
         locks = len([call for call in sink.calls if call[0] == "lock"])
         for _ in range(20):
             made.clock.advance(60)
@@ -228,6 +229,17 @@ async def test_people_and_machines_see_what_is_locked(tmp_path: Path) -> None:
 
     assert (figures(), figures(name="other"), figures(lock=False)) == ([("central", 2)], [("other", 0)], [])
     assert shown() == (None, False)
+    both = sorted(record.id for record in made.bed.records())
+
+    def short(*sinks: str, after: str = "", limit: int = 9) -> list[str]:
+        return made.bed.ask(lambda ledger: ledger.unlocked_in(sinks, after=after, limit=limit))
+
+    assert (short("central"), short("other"), short("other", "central")) == (both, [], both)
+    assert (short("central", limit=1), short("central", after=both[0]), short("central", after=both[1])) == (
+        both[:1],
+        both[1:],
+        [],
+    )
     sink.keeps_locks = True
     made.does(made.custodian, "hold", device="F1-0001", reason="投诉")
     async with made.bed.at_work():

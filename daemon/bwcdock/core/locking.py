@@ -16,21 +16,24 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 a hold beside it. From here on that is taken for the moment itself; before, nothing is."""
 
 
-def wanted(record: Record, *, is_held: bool) -> Lock | None:
+def wanted(record: Record, now: datetime, *, is_held: bool) -> Lock:
     """The lock each copy in a locking sink needs; ``is_held`` where a hold at the desk keeps the recording.
 
-    ``None`` before the rules have spoken and nothing holds it.
+    None (neither moment nor hold) before the rules have spoken, and of what need not be kept any more: no store locks
+    until a moment that has passed.
     """
     owed = record.obligation
     if owed is None:
-        return Lock(hold=True) if is_held else None
+        return Lock(hold=is_held)
     for_ever = owed.permanent or owed.keep_until is None
-    return Lock(until=None if for_ever else owed.keep_until, hold=for_ever or is_held)
+    until = owed.keep_until if owed.keep_until is not None and owed.keep_until > now else None
+    return Lock(until=None if for_ever else until, hold=for_ever or is_held)
 
 
 def satisfies(proven: Lock | None, asked: Lock) -> bool:
     """Whether a lock, as the store itself told it, is at least as firm as was asked."""
-    if proven is None or (asked.hold and not proven.hold):
+    proven = proven or Lock()
+    if asked.hold and not proven.hold:
         return False
     if asked.until is None:
         return True
@@ -38,9 +41,7 @@ def satisfies(proven: Lock | None, asked: Lock) -> bool:
     return until is not None and (until >= asked.until or (proven.hold and until >= LATEST))
 
 
-def short(record: Record, sinks: Collection[str], *, is_held: bool) -> tuple[str, ...]:
+def short(record: Record, sinks: Collection[str], now: datetime, *, is_held: bool) -> tuple[str, ...]:
     """Those of ``sinks`` in which its copy is not known to be locked as firmly as it has to be."""
-    asked = wanted(record, is_held=is_held)
-    if asked is None:
-        return ()
+    asked = wanted(record, now, is_held=is_held)
     return tuple(copy.sink for copy in record.held if copy.sink in sinks and not satisfies(copy.locked, asked))

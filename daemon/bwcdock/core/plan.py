@@ -106,7 +106,7 @@ def _yields(action: Action, world: World) -> bool:
 
 
 def _wanted(record: Record, world: World, pulling: frozenset[str]) -> Iterator[Action]:
-    for sink in locking.short(record, world.keep.locking, is_held=record.id in world.keep.held):
+    for sink in locking.short(record, world.keep.locking, world.now, is_held=record.id in world.keep.held):
         # In every state: what is pulled anew because the spool's copy went bad is none the less to be kept there.
         if (world.answering or world.sinks).get(sink, FAR) <= world.now:
             yield Action(Act.LOCK, record.id, sink)

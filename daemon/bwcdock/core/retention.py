@@ -86,7 +86,7 @@ def may_release(record: Record, place: str, now: datetime, keep: Keep) -> Permit
     due = release_due(record, keep)
     if place != SPOOL or due is None or now < due or not _is_witnessed(record, keep.witnessed):
         return None
-    if locking.short(record, keep.locking, is_held=record.id in keep.held):
+    if locking.short(record, keep.locking, now, is_held=record.id in keep.held):
         return None
     sinks = ",".join(h.sink for h in record.held)
     return Permit(record.id, place, f"confirmed and looked at again in {sinks}", _MADE_HERE)
@@ -140,7 +140,7 @@ def why_kept(record: Record, now: datetime, erasing: Erasing) -> Kept | None:
         return Kept(reason="owed", what=f"It is not confirmed in {missing}.")
     if not _centrally_proven(record):
         return Kept(reason="one-look", what="Its central copy was not read a second time yet.")
-    if open_ := locking.short(record, erasing.locking, is_held=False):  # what is held stays in any case
+    if open_ := locking.short(record, erasing.locking, now, is_held=False):  # what is held stays in any case
         return Kept(reason="unlocked", what=f"Its copy in {', '.join(open_)} is not locked as long as it has to be.")
     due = max(h.confirmed_at for h in record.held) + timedelta(seconds=erasing.after_s)
     if now < due:

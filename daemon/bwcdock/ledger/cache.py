@@ -111,7 +111,8 @@ def _record_row(r: Record) -> tuple[object, ...]:
     waits = (r.waits_for, to_ms(r.waits_since))
     law = (_ms(owed.basis_at), f"{owed.pack} {owed.article}") if owed else (None, "")
     is_sealed = r.state in {State.SEALED, State.RELEASED}
-    unlocked = " ".join(locking.short(r, {copy.sink for copy in r.held}, is_held=False))
+    sinks = {copy.sink for copy in r.held}
+    unlocked = " ".join(locking.short(r, sinks, r.waits_since, is_held=False))  # as of the last confirmation
     carried = (" ".join(r.owed_sinks) if is_sealed else "", r.item.size, _ms(r.sealed_at), unlocked)
     where = (r.id, r.state, r.recorder, r.session, r.item.path)
     return (*where, *waits, _ms(r.due), _ms(r.met_at), *law, bool(r.excuse), *carried, *_sought(r), codec.dump(r))

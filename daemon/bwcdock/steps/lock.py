@@ -22,9 +22,9 @@ def lock(bench: Bench, record_id: str, sink: str) -> tuple[Fact, ...]:
     record, is_held = bench.book.ask(lambda ledger: _judged(ledger, record_id))
     store = bench.sinks[sink]
     copy = next((copy for copy in record.held if copy.sink == sink), None) if record else None
-    asked = locking.wanted(record, is_held=is_held) if record else None
-    if record is None or copy is None or asked is None or not isinstance(store, Locks):
+    if record is None or copy is None or not isinstance(store, Locks):
         return ()  # the copy was found bad meanwhile
+    asked = locking.wanted(record, bench.clock.now(), is_held=is_held)
     told = store.lock(copy.key, copy.version, asked)
     if not locking.satisfies(told, asked):
         what = f"{sink} locks {show(record.item.path)} {_words(told)}; it has to be {_words(asked)}."

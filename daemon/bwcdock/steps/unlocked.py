@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from bwcdock.core import locking
 from bwcdock.core.desk.holds import Hold
@@ -33,14 +34,14 @@ class Unlocked:
         """The records that a hold keeps, and whose copies are not known to be locked so; as far as was looked."""
         return frozenset(self._again)
 
-    def turn(self, ledger: Reader) -> list[Record]:
+    def turn(self, ledger: Reader, now: datetime) -> list[Record]:
         """The next recordings to lock: new ones first, then those an obligation asks for, then held ones once more."""
         self._follow(ledger)
         ids = [self._fresh.popleft() for _ in range(min(AT_ONCE, len(self._fresh)))]
         short = ledger.unlocked_in(self._sinks, after=self._after, limit=AT_ONCE)
         self._after = short[-1] if len(short) == AT_ONCE else ""
         waiting = [record for _, record in zip(range(AT_ONCE - len(ids)), self._again, strict=False)]
-        return list(self._judged(ledger, dict.fromkeys((*ids, *short, *waiting))))
+        return list(self._judged(ledger, dict.fromkeys((*ids, *short, *waiting)), now))
 
     def _follow(self, ledger: Reader) -> None:
         """Queue what the entries since the last turn bear on; at the first turn, what any standing hold may keep."""
@@ -52,12 +53,12 @@ class Unlocked:
         self._fresh.extend(dict.fromkeys(found))
         self._seen = size
 
-    def _judged(self, ledger: Reader, ids: Iterable[str]) -> Iterator[Record]:
+    def _judged(self, ledger: Reader, ids: Iterable[str], now: datetime) -> Iterator[Record]:
         records = [record for name in ids if (record := ledger.record(name)) is not None]
         kept = held(ledger, records)
         for record in records:
             self._again.pop(record.id, None)
-            if locking.short(record, self._sinks, is_held=record.id in kept):
+            if locking.short(record, self._sinks, now, is_held=record.id in kept):
                 if record.id in kept:
                     self._again[record.id] = None  # at the end: each gets its turn, also where the store refuses
                 yield record
