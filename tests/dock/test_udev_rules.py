@@ -155,6 +155,14 @@ def test_a_device_at_a_slot_is_left_alone_by_everything_else():
 
 
 @inside
+@pytest.mark.parametrize("interfaces", [":080650:", ":060101:080650:", ":080650:ff0000:"])
+def test_requests_cannot_be_written_to_what_holds_a_disk(interfaces):
+    bus = with_rules()
+    done = Done(bus.plug("1.1", interfaces))
+    assert (done.told["BWCDOCK_SLOT"], done.mode, done.group) == ("3", "0440", "999")
+
+
+@inside
 def test_what_is_at_no_slot_is_not_touched():
     bus = with_rules()
     elsewhere = bus.plug("1.3"), bus.disk("1.3", "sdb"), bus.plug("1.1.4"), bus.disk("1.1.4", "sdc"), bus.plug("1.12")

@@ -99,7 +99,7 @@ def test_sizes_fit_the_program():
 POWERS = {
     DAEMON: {
         "User": ["bwcdock"], "CapabilityBoundingSet": [""], "AmbientCapabilities": [""],
-        "DevicePolicy": ["closed"], "DeviceAllow": ["block-sd r", "char-usb_device r"],
+        "DevicePolicy": ["closed"], "DeviceAllow": ["block-sd r", "char-usb_device rw"],
         "RestrictAddressFamilies": ["AF_UNIX AF_NETLINK"], "IPAddressDeny": ["any"],
     },
     FOUND: {
