@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SERVED := .venv-services/.installed
 
-.PHONY: setup demo test browser check check-dock services bench bench-wall faults deb hardware lock clean
+.PHONY: setup demo test campaigns browser check check-dock services bench bench-wall faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -24,8 +24,11 @@ demo: $(STAMP) ## make cards, dock them, show the whole way to the receipt (in d
 	@rm -rf demo-station
 	$(BIN)/bwcdock demo demo-station
 
-test: $(STAMP) ## every test but the long campaigns; under ten minutes on two cores
+test: $(STAMP) ## the tests, without what takes long; under ten minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+
+campaigns: $(STAMP) ## a bounded part of what takes long: kill -9, random lives, a small run of every measurement
+	$(BIN)/python -m pytest -n 2 -q tests/faults tests/life tests/benches
 
 browser: $(STAMP) ## the pages in a real Chromium (needs Debian's chromium and chromium-driver); pictures in build/screenshots
 	$(BIN)/python -m pytest -q -m chromium tests/web
@@ -54,7 +57,7 @@ bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
 bench-wall: $(STAMP) ## ten minutes of thirty screens while eight recorders are pulled (needs 4 GiB of memory)
 	$(BIN)/python -m bench.wall
 
-faults: $(STAMP) ## the long fault campaigns
+faults: $(STAMP) ## the fault campaigns, whole
 	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q tests/faults tests/life
 
 deb: $(STAMP) ## the Debian package, in dist/ (needs Debian's python3-venv and dpkg-dev)
