@@ -5,11 +5,13 @@ import argparse
 from bwcdock.cli.common import DISAGREES, WELL, fold, print_json, say, settings_of, width
 from bwcdock.clock import WallClock
 from bwcdock.doctor import Advice, Machine, examine
+from bwcdock.doctor_storage import storage
 
 
 def doctor(asked: argparse.Namespace) -> int:
     """`bwcdock doctor`."""
-    told = examine(Machine(clock=WallClock().health()), settings_of(asked))
+    clock, settings = WallClock(), settings_of(asked)
+    told = (*examine(Machine(clock=clock.health()), settings), *storage(settings, clock))
     if asked.json:
         print_json(told, tuple[Advice, ...])
     else:
