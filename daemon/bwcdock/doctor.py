@@ -18,7 +18,7 @@ from bwcdock.settings import Settings
 from bwcdock.spool import RESERVE
 from bwcdock.volumes import file_system_of
 
-USER = "bwcdock"
+USER, DOCK = "bwcdock", "bwcdock-dock"
 
 GRABBERS = {
     "ModemManager": "ModemManager asks every serial port whether it is a modem, also a recorder's.",
@@ -141,9 +141,22 @@ def _people(machine: Machine, settings: Settings) -> Iterator[Advice]:
         what = f"{USER} is in further groups: {', '.join(others) or 'its own is another'}."
         yield Advice(topic="user", well=False, what=what, remedy=f"Take it out: gpasswd -d {USER} GROUP.")
     else:
-        yield Advice(topic="user", well=True, what=f"{USER} is alone in its group.")
+        yield Advice(topic="user", well=True, what=f"{USER} is in its own group alone.")
+    yield _docks_group(remedy)
     for path in (settings.paths.ledger, settings.paths.spool, settings.paths.keys):
         yield _owned(machine.at(path), user.pw_uid)
+
+
+def _docks_group(remedy: str) -> Advice:
+    """Members of the station's group read what a status shows; those of this one every card in a slot."""
+    try:
+        members = grp.getgrnam(DOCK).gr_mem
+    except KeyError:
+        return Advice(topic="user", well=False, what=f"There is no group {DOCK}.", remedy=remedy)
+    if members:
+        what = f"Who is in the group {DOCK} reads every card in a slot: {', '.join(members)}."
+        return Advice(topic="user", well=False, what=what, remedy=f"Take them out: gpasswd -d NAME {DOCK}.")
+    return Advice(topic="user", well=True, what=f"Nobody but the daemon is in the group {DOCK}.")
 
 
 def _owned(path: Path, uid: int) -> Advice:

@@ -161,7 +161,9 @@ def commands(root: Path) -> tuple[tuple[str, ...], ...]:
         ("udevadm", "trigger", "--subsystem-match=block", "--subsystem-match=usb", "--action=change"),
         ("systemctl", "daemon-reload"),
         ("systemctl", "enable", *ENABLED),
-        ("systemctl", "start", "bwcdock-reader.socket"),
+        # Whose the sockets are, and what a daemon at work may open, is as it was when they were started.
+        ("systemctl", "restart", "bwcdock-reader.socket"),
+        ("systemctl", "--no-block", "try-restart", "bwcdock-erase.socket", SERVICE, PAGES),
     )
 
 

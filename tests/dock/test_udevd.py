@@ -100,7 +100,7 @@ async def until(condition, limit_s=10.0):
 
 
 @with_udevd
-async def test_a_plugged_disk_is_sighted_write_protected_and_in_the_stations_group_within_a_second():
+async def test_a_plugged_disk_is_sighted_write_protected_and_in_the_docks_group_within_a_second():
     with_rules()
     watch = watching()
     taken = []

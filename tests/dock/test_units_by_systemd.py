@@ -121,7 +121,8 @@ def test_the_user_is_made_once_and_has_no_shell(root):
     assert re.fullmatch(r"bwcdock-web:x:(\d+):\1:[^:]+:/var/lib/bwcdock-web:/usr/sbin/nologin", pages)
     groups = sorted((root / "etc" / "group").read_text().splitlines())
     assert re.fullmatch(
-        r"bwcdock-catalogue:x:\d+:\nbwcdock-web:x:\d+:\nbwcdock:x:\d+:bwcdock-catalogue,bwcdock-web", "\n".join(groups)
+        r"bwcdock-catalogue:x:\d+:\nbwcdock-dock:x:\d+:\nbwcdock-web:x:\d+:\nbwcdock:x:\d+:bwcdock-catalogue,bwcdock-web",
+        "\n".join(groups),
     )
 
 

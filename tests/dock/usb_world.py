@@ -22,7 +22,7 @@ LIMIT_S = 60.0
 HOST = "/devices/pci0000:00/0000:00:14.0/usb1"
 ID_HOST = "pci-0000:00:14.0-usb-0:"
 UDEV_GROUP = 2
-GROUPS = "root:x:0:\ndisk:x:6:\nplugdev:x:46:\nbwcdock:x:999:\n"
+GROUPS = "root:x:0:\ndisk:x:6:\nplugdev:x:46:\nbwcdock:x:998:\nbwcdock-dock:x:999:\n"
 
 # Mounts that hide the machine's own: what is made here is seen by nobody else, and is gone with the process. /dev as
 # well: udevadm makes links there.
