@@ -77,6 +77,10 @@ def test_the_reader_of_rules_finds_what_is_wrong(line):
 # --- carried out ------------------------------------------------------------------------------------------------------
 
 
+FOREIGN = ("/usr/lib/udev/", "/lib/udev/")
+"""How commands begin that no rule of ours runs."""
+
+
 class Done:
     """What `udevadm test` says udev would do with a device: the last word on each thing."""
 
@@ -92,7 +96,8 @@ class Done:
         ours = [line for line in log.splitlines() if "bwcdock" in line and "rules:" in line]
         assert not [line for line in ours if re.search(r"ignoring|Invalid|Unknown|Failed", line)], ours
         self.told = dict(re.findall(r"^(\w+)=(.*)$", out, re.MULTILINE))
-        self.runs = re.findall(r"^run: '(.*)'$", out, re.MULTILINE)
+        # The machine's own rules run more where more is installed, such as hdparm.
+        self.runs = [run for run in re.findall(r"^run: '(.*)'$", out, re.MULTILINE) if not run.startswith(FOREIGN)]
         self.mode = (re.findall(r"rules:\d+ MODE (\d+)$", log, re.MULTILINE) or [""])[-1]
         self.group = (re.findall(r"rules:\d+ GROUP (\d+)$", log, re.MULTILINE) or [""])[-1]
         self.tags = set(self.told.get("CURRENT_TAGS", "").strip(":").split(":")) - {""}
