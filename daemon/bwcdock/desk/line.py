@@ -148,7 +148,7 @@ def written(answer: object) -> dict[str, Any]:
 def problem(error: BwcdockError) -> dict[str, Any]:
     """An error as it goes over the line."""
     why = _WHY.dump_python(error.why, mode="json")
-    return {"problem": type(error).__name__, "op": error.op, "hint": error.hint, **why}
+    return {"problem": type(error).__name__, "op": error.op, "what": error.what, "hint": error.hint, **why}
 
 
 # --- the asker's end --------------------------------------------------------------------------------------------------
