@@ -388,7 +388,7 @@ def test_a_fact_that_the_transition_table_forbids(home, public_key):
         ("DELETE FROM record WHERE id = 'a'", "record a"),
         ("DELETE FROM record WHERE id = 'c'", "record c"),
         ("INSERT INTO record SELECT 'bb', state, recorder, session, path, waits_for, waits_since_ms, 1, 1, 1, '', 0,"
-         " '', 1, 1, 1, '', '', '', '', '', '', '', doc FROM record WHERE id = 'b'", "record bb"),
+         " '', 1, 1, '', 1, '', '', '', '', '', '', '', doc FROM record WHERE id = 'b'", "record bb"),
         ("UPDATE session SET departed_ms = 1", "session s1"),
         ("DELETE FROM finding", "finding session s1 clock.wrong"),
     ],

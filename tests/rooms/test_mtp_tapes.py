@@ -35,12 +35,13 @@ def conversation(recorder: Recorder) -> dict[str, object]:
     view = memoryview(bytearray(4096))
     condition = recorder.condition(NOW)
     items = {each.path.rpartition(".")[2]: each for each in recorder.items()}
+    footage = items.get("mp4")  # a tape that was changed may tell of none
     return {
         "identity": recorder.identity(),
         "battery": condition.battery,
         "room": (condition.storage_free, condition.storage_total),
         "sizes": {each.size for each in items.values()},
-        "read": recorder.read_into(items["mp4"], 4096, view),
+        "read": recorder.read_into(footage, 4096, view) if footage else 0,
         "there": recorder.present(),
     }
 

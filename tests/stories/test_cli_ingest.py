@@ -127,7 +127,7 @@ def test_central_storage_is_missing_and_then_back(tmp_path):
     line += "`bwcdock run`, or ingest again, goes on pushing: "
     assert f"{line}{', '.join(files(1))}\n" in owing.out
     assert "Central storage central cannot be reached" in owing.out
-    assert "look after its network and mount" in owing.out
+    assert "Everything else goes on and it is tried again by itself." in owing.out
     (status,) = [json.loads(well("-C", dock, "status", "--json"))]
     assert status["records"] == {"sealed": 3}
     audit = run("-C", dock, "audit")

@@ -8,6 +8,7 @@ from random import Random
 from bwcdock.core.facts import SPOOL, Confirmed, CopyBad, Digests, Finding, Found, LookedAgain, Released, Severity
 from bwcdock.core.plan import Act, Action
 from bwcdock.core.record import Record, State
+from bwcdock.errors import Unreachable
 from bwcdock.steps.perform import act_of, perform
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.sinks import MemorySink
@@ -102,21 +103,34 @@ async def test_a_release_is_judged_by_what_became_known_since_it_was_planned(tmp
     assert bed.whole(planned).read_bytes() == DATA
 
 
+class TakesNoHeads(MemorySink):
+    """A central storage that takes no head of the ledger while it is shut, and everything else."""
+
+    is_shut = False
+
+    def note(self, key: str, data: bytes) -> None:
+        if self.is_shut and key.startswith("checkpoints/"):
+            raise Unreachable("note", "It takes no heads now.", "Wait.", self.name)
+        super().note(key, data)
+
+
 async def test_nothing_is_released_that_no_witness_has_seen_confirmed(tmp_path: Path) -> None:
     """A ledger put back from before the confirmation would know neither copy: the head over it must be out first."""
-    clock = VirtualClock()
-    bed = StationBed(tmp_path, {"ledger": {"checkpoint_every_s": 10**8}}, clock=clock)
+    clock, central = VirtualClock(), TakesNoHeads()
+    bed = StationBed(tmp_path, {"ledger": {"checkpoint_every_s": 10**8}}, clock=clock, sinks={"central": central})
     card = bed.recorder("F1-0001")
     card.record("a.mp4", DATA)
     async with bed.at_work() as station:
         card.plug()
         await bed.until_settled(card)
+        central.is_shut = True
         clock.advance(timedelta(days=1, minutes=2))
         await bed.until(lambda: bed.facts(LookedAgain))
         clock.advance(timedelta(days=30))
         turns = station.turns
         await bed.until(lambda: clock.advance(60) or station.turns > turns + 20)
         assert not bed.facts(Released)
+        central.is_shut = False
         station.bench.book.ask(lambda ledger: ledger.checkpoint())
         station.bench.witnesses["central"].bring()
         await bed.until(lambda: clock.advance(60) or bed.facts(Released))

@@ -128,6 +128,7 @@ class Usb:
             return found
         packet = array("B", bytes(self._interrupt.wMaxPacketSize or 64))
         with suppress(usb.core.USBError), self._busy:  # nothing waits; if the device is gone, the next read says so
+            self._refuse_closed()
             for _ in range(_EVENTS_MOST):
                 got = self._device.read(self._interrupt, packet, max(1, round(self._patience.event_s * 1000)))
                 with suppress(Malformed):
@@ -179,6 +180,7 @@ class Usb:
     def _unhalt(self) -> None:
         for endpoint in (self._in, self._out):
             with suppress(usb.core.USBError), self._busy:
+                self._refuse_closed()
                 self._device.clear_halt(endpoint)
 
     def _drain(self) -> None:
@@ -187,6 +189,7 @@ class Usb:
         self._head = None
         until = time.monotonic() + self._patience.drain_s
         with suppress(usb.core.USBError), self._busy:
+            self._refuse_closed()
             while time.monotonic() < until:
                 self._device.read(self._in, self._buffer, 50)
 
@@ -194,6 +197,7 @@ class Usb:
         """A class request; a device that refuses it is no worse for that."""
         try:
             with self._busy:
+                self._refuse_closed()
                 return call()
         except usb.core.USBTimeoutError as error:
             raise Broken("a class request was not answered") from error
@@ -281,6 +285,7 @@ class Usb:
             raise Broken(f"only {sent} of {len(data)} bytes were taken")
 
     def _refuse_closed(self) -> None:
+        """Whatever is asked of a device that was let go would open it again, and nobody would close it."""
         if self._closed:
             raise gone("read")
 
