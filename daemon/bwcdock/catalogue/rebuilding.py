@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select, text, update
 
 from bwcdock.catalogue import versions, writing
 from bwcdock.catalogue.agreeing import Known, Sighting
@@ -66,6 +66,7 @@ async def rebuild(catalogue: Catalogue, papers: Sequence[Papers], keys: Sequence
 def _empty(db: Connection, keys: Sequence[Verifier]) -> None:
     for table in MADE:
         db.execute(text(f"TRUNCATE {table.name}") if db.dialect.name == "postgresql" else delete(table))
+    db.execute(update(station).values(seq=0, at_ms=None))  # every one: what each had told is gone as well
     rows = [{"origin": key.origin, "public_key": key.vkey, "seq": 0, "at_ms": None} for key in keys]
     writing.put(db, station, ("origin",), rows)
 

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bwcdock import __version__
-from bwcdock.cli import plain, usage_catalogue, usage_figures, usage_papers, usage_rules, usage_tape, usage_web
+from bwcdock.cli import (
+    plain,
+    usage_catalogue,
+    usage_figures,
+    usage_papers,
+    usage_rules,
+    usage_sinks,
+    usage_tape,
+    usage_web,
+)
 from bwcdock.cli.commands import Commands
 from bwcdock.cli.commands import command as _command
 from bwcdock.cli.commands import json_option as _json
@@ -52,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     for add in (
         _init,
         _config,
-        _sinks,
+        usage_sinks.sinks,
         _ingest,
         _run,
         _status,
@@ -147,33 +156,6 @@ def _config(commands: Commands) -> None:
         "make.check",
     )
     check.add_argument("file", type=Path, metavar="FILE", help="the file, or a station's directory")
-
-
-def _sinks(commands: Commands) -> None:
-    sinks = commands.add_parser("sinks", aliases=["sink"], help="central storage", description="Central storage.")
-    inner = sinks.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    _command(
-        inner,
-        "init",
-        "take new central storage of the settings into use",
-        "Mark each central storage of the settings that this station does not know yet, and keep its identity in "
-        "keys/; one that another station marked is shared. To be run after [[sink]] path was changed or added, with "
-        "the storage mounted. Refuses a folder that holds other things, and another storage in place of one in which "
-        "recordings are confirmed.",
-        "sinks.take",
-    )
-    check = _command(
-        inner,
-        "check",
-        "try a central storage end to end",
-        "Try a central storage of the settings with a small object, as the station uses it: write, write again, read "
-        "back, refusal to overwrite, lock, list, and what its account may do beyond that. A line for each. The object "
-        "stays there, under checks/. To be run as the station's user; a daemon may be at work meanwhile.",
-        "sinks.check",
-        "Exit status 1 where anything is not as it must be.",
-    )
-    check.add_argument("name", metavar="NAME", help="the name of the [[sink]]")
-    _json(check)
 
 
 # --- work -------------------------------------------------------------------------------------------------------------

@@ -136,6 +136,8 @@ SAID_ZH = {
     "sealed again": "已重新封存",
     "it sealed again": "已能重新封存",
     "the newest document among the heads is a head of this station": "其中最新一份是本站的台账头",
+    "the newest document among the statements is one of this station": "其中最新一份是本站的标注存档",
+    "locked as it has to be": "已按保管期限锁定",
 }
 """The sentences of the station's own that are the same in every entry: why something stopped, ended, was settled."""
 
