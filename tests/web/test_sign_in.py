@@ -520,7 +520,7 @@ async def test_a_code_is_given_as_a_fact_and_used(world: World, opened: Opened, 
         assert code is not None
         assert sign_ins_of(world, OFFICER) == [("code", SYSTEM)]
         joined = await opened().post("/join", person=OFFICER, code=code[1], password=GOOD, again=GOOD)
-        assert joined.headers["location"] == "/me"
+        assert joined.headers["location"] == "/desk"
         for person in (SYSTEM, "099", ""):
             assert (await browser.sends("/sign-ins", "/sign-ins/code", person=person)).status_code == 422
 
