@@ -29,7 +29,7 @@ def test_what_it_can_do(bed: S3Bed) -> None:
         object_lock=True,
         checksums=True,
         md5_etags=True,
-        ordered=True,
+        ordered=False,  # names beyond ASCII come first
     )
     # It looks for an object before it asks whether a lock on it may be bypassed; of one that is there, see below.
     assert set(bed.sink().can_more()) <= {"s3:BypassGovernanceRetention"}
