@@ -102,6 +102,8 @@ def test_the_first_person_comes_in_and_lets_another_in(browser: Browser, station
     totp = pyotp.TOTP(browser.text(".steps .mono").replace(" ", ""))
     fills(browser, code=totp.at(WallClock().now()))
     presses(browser, ".steps button")
+    assert browser.run("return location.pathname") == "/desk"
+    browser.get(f"{origin}/me")
     assert "王管理" in browser.text("h1")
     browser.picture("me-zh")
 
