@@ -7,5 +7,6 @@ to a storage.
 Can: list, read any part also past 4 GiB, battery, room, clock and its setting where the recorder has one, events.
 Needs: read and write permission on the USB node (requests are written to it); libusb, which comes with the program.
 Quirks: ``quirks/*.toml`` and drop-in directories; the file system is called ``mtp``.
-Tested with: a responder of our own over USB and TCP, libgphoto2's virtual camera; no hardware yet.
+Tested with: a responder of our own over USB packets and TCP, which libgphoto2 understands as well; umtp-responder and
+a recorder in Python (usbip) over the USB stack of a Linux kernel in a virtual machine; no hardware yet.
 """

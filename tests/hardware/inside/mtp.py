@@ -1,0 +1,94 @@
+"""In the guest: recorders that speak MTP, as Debian's umtp-responder plays them on a gadget of their own.
+
+The program serves a folder below ``DEPOT`` through FunctionFS; the kernel's own USB stack lies between it and us.
+It does not survive a cable that is pulled in the middle of a transfer, so each plug has a new one.
+"""
+
+import hashlib
+import random
+import subprocess
+import time
+from pathlib import Path
+
+GADGETS = Path("/sys/kernel/config/usb_gadget")
+DEPOT = Path("/opt/recorders")
+MIB = 1 << 20
+READY_S = 30.0
+
+_serving: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def make(name: str, files: int = 2, size: int = 2 * MIB) -> dict[str, str]:
+    """A recorder with footage on it, not plugged in: SHA-256 by path."""
+    store = DEPOT / f"{name}.mtp"
+    film = store / "DCIM/100MEDIA"
+    film.mkdir(parents=True, exist_ok=True)
+    chance = random.Random(name)
+    for number in range(files):
+        path = film / f"DCAM_D2F018_033021_20260301_09{number:02}00.mp4"
+        path.write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + chance.randbytes(size))
+    return {
+        str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(store.rglob("*"))
+        if path.is_file()
+    }
+
+
+def plug(name: str, port: int) -> float:
+    """Serve it, and put its cable into a port; the monotonic moment of that."""
+    pull(name)
+    gadget, mount = _gadget(name), Path(f"/dev/ffs-{name}")
+    told = DEPOT / f"{name}.conf"
+    told.write_text(
+        f'storage "{DEPOT / f"{name}.mtp"}" "Recorder" "ro"\n'
+        f'manufacturer "Lab"\nproduct "Recorder"\nserial "SN{name.upper()}"\nfirmware_version "1.0"\ninterface "MTP"\n'
+        "usb_vendor_id 0x1209\nusb_product_id 0x0002\nusb_class 0x6\nusb_subclass 0x1\nusb_protocol 0x1\n"
+        "usb_dev_version 0x0100\nusb_functionfs_mode 0x1\nusb_max_packet_size 0x200\n"
+        f'usb_dev_path "{mount}/ep0"\nusb_epin_path "{mount}/ep1"\n'
+        f'usb_epout_path "{mount}/ep2"\nusb_epint_path "{mount}/ep3"\n'
+    )
+    with (DEPOT / f"{name}.log").open("wb") as log:
+        _serving[name] = subprocess.Popen(["umtprd", "-conf", str(told)], stdout=log, stderr=log)
+    until = time.monotonic() + READY_S
+    while not (mount / "ep3").exists():
+        if time.monotonic() > until or _serving[name].poll() is not None:
+            raise OSError(f"umtprd does not serve {name}: {(DEPOT / f'{name}.log').read_text()[-300:]}")
+        time.sleep(0.05)
+    at = time.monotonic()
+    (gadget / "UDC").write_text(f"dummy_udc.{port}")
+    return at
+
+
+def pull(name: str) -> float:
+    """Pull the cable out, and end what served it; the monotonic moment of the pulling."""
+    at = time.monotonic()
+    udc = GADGETS / name / "UDC"
+    if udc.exists() and udc.read_text().strip():
+        udc.write_text("\n")
+    serving = _serving.pop(name, None)
+    if serving is not None:
+        serving.kill()
+        serving.wait()
+    return at
+
+
+def _gadget(name: str) -> Path:
+    made = GADGETS / name
+    if made.exists():
+        return made
+    for path in ("strings/0x409", "configs/c.1/strings/0x409", f"functions/ffs.{name}"):
+        (made / path).mkdir(parents=True)
+    for path, value in (
+        ("idVendor", "0x1209"),
+        ("idProduct", "0x0002"),
+        ("bcdUSB", "0x0200"),
+        ("strings/0x409/serialnumber", f"SN{name.upper()}"),
+        ("strings/0x409/manufacturer", "Lab"),
+        ("strings/0x409/product", "Recorder"),
+    ):
+        (made / path).write_text(value)
+    (made / f"configs/c.1/ffs.{name}").symlink_to(made / f"functions/ffs.{name}")
+    mount = Path(f"/dev/ffs-{name}")
+    mount.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "functionfs", name, str(mount)], check=True)
+    return made
