@@ -170,6 +170,7 @@ class Web(Table):
     screens_at_once: Count = 100
     viewings_at_once: Count = 8
     viewing_s: Seconds = 3600
+    viewing_fetch: Size = 4 << 30
 
 
 class Papers(Table):

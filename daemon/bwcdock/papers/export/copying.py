@@ -31,7 +31,7 @@ def copy(
     problems: list[BwcdockError] = []
     for place, give in _places(record, sinks, whole):
         try:
-            _carried(give, target, record.digests, record.item.size, pace, place)
+            carried(give, target, record.digests, record.item.size, pace, place)
         except (Unreachable, Untrue) as error:
             problems.append(error)
             continue
@@ -68,7 +68,7 @@ def _told(what: str) -> Iterator[None]:
         raise Unreachable(OP, f"{what} cannot be read: {error.strerror}.", "Check the spool's disk.") from error
 
 
-def _carried(
+def carried(
     give: Callable[[], Generator[memoryview]],
     target: Path,
     digests: Digests,
@@ -76,6 +76,7 @@ def _carried(
     pace: Callable[[int], None],
     place: str,
 ) -> None:
+    """Write what ``give`` gives to ``target``, which must be the sealed bytes and come back as they are."""
     evidential, working, count = hashlib.sha256(), blake3(), 0
     # Both digests: the seal is made of both, and a package must not be weaker than the store it came from.
     with created(target) as stream, closing(give()) as given:
