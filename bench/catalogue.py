@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from bwcdock.catalogue import Catalogue, Place, Sought, searching, versions, writing
 from bwcdock.catalogue.agreeing import Copy, Known, Mark, Sighting, Source, agree
+from bwcdock.catalogue.apart import Apart
 from bwcdock.catalogue.papers import Papers
 from bwcdock.catalogue.rebuilding import rebuild
 from bwcdock.catalogue.schema import copy, day_count, recording, sighting, station
@@ -23,7 +24,7 @@ from bwcdock.catalogue.store import parsed
 from bwcdock.core.facts import Claim, Corrected, Digests, Drift, Entry, Identity, Kind, MediaFacts, Obligation, Sealed
 from bwcdock.core.record import State
 from bwcdock.core.rules import Standing
-from bwcdock.ledger import Signer, codec
+from bwcdock.ledger import Signer, Verifier, codec
 from bwcdock.ledger.codec import to_ms
 from bwcdock.manifest import MANIFEST, Annotation, CaseNote, Holding, Judged, Kept, Manifest, Officer, Position, sign
 from bwcdock.sinks.filesystem import FilesystemSink
@@ -314,7 +315,7 @@ async def _rebuilt(server: Postgres, scale: Scale) -> None:
     for n in range(count):
         _put(root, world.sighting(n), n, signers[n % STATIONS])
     keys = [signer.verifier for signer in signers]
-    papers = [Papers("central", sink, keys, ZONE)]
+    papers = [Apart(partial(_papers, root, [key.vkey for key in keys]))]
     async with Catalogue(Place(url=parsed(server.database("again")), statement_timeout_s=600)) as catalogue:
         await catalogue.run(versions.upgrade)
         others = Others(scale.calm_s)
@@ -330,6 +331,10 @@ async def _rebuilt(server: Postgres, scale: Scale) -> None:
     note = f"{count} manifests in a folder, each read, its signature checked, joined, agreed on and written"
     goal = Goal(sign=">=", value=2000)
     tell("catalogue_rebuild", count / took_s, "recordings/s", goal=goal, others=others.share, note=note)
+
+
+def _papers(root: Path, keys: list[str]) -> Papers:
+    return Papers("central", FilesystemSink("central", root), [Verifier.parse(key) for key in keys], ZONE)
 
 
 def _put(root: Path, told: Sighting, n: int, signer: Signer) -> None:

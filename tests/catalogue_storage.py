@@ -1,13 +1,15 @@
 """Central storage with signed papers of several stations in it, quickly made, for the tests of the catalogue."""
 
 import base64
+import multiprocessing
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bwcdock.catalogue.papers import Papers
 from bwcdock.core.facts import Claim, Corrected, Digests, Entry, Identity, MediaFacts, Obligation, Sealed
-from bwcdock.ledger import Signer, codec
+from bwcdock.ledger import Signer, Verifier, codec
 from bwcdock.manifest import MANIFEST, Annotation, DayCount, Manifest, Position, Statement, sign
 from bwcdock.sinks.filesystem import FilesystemSink
 from bwcdock.testing.sinks import digests_of
@@ -87,3 +89,21 @@ def _owed(at: datetime) -> Obligation:
         pack="S4", article="第十七条", quote="24小时内导出", due=at + timedelta(days=1), basis="recorded", basis_at=at,
         met_by="confirmed", sinks=("nas",), keep_article="第十九条", keep_until=None, permanent=True,
     )  # fmt: skip
+
+
+def papers_in(root: Path, name: str, keys: Sequence[str]) -> Papers:
+    """The papers in a folder, for a process that opens them once more."""
+    return Papers(name, FilesystemSink(name, root), [Verifier.parse(key) for key in keys], ZONE)
+
+
+def papers_here_alone(root: Path, name: str, keys: Sequence[str]) -> Papers:
+    """As :func:`papers_in`, but for another process, which dies of it."""
+    if multiprocessing.parent_process() is not None:
+        os._exit(3)
+    return papers_in(root, name, keys)
+
+
+def papers_unmounted(root: Path, name: str, keys: Sequence[str]) -> Papers:
+    """As :func:`papers_in`, but another process finds the folder empty."""
+    there = root.with_name("nowhere") if multiprocessing.parent_process() is not None else root
+    return papers_in(there, name, keys)

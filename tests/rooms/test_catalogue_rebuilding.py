@@ -2,20 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from bwcdock.catalogue import Catalogue, Copy, Place, Sought, rebuilding, writing
 from bwcdock.catalogue.agreeing import Mark, Source
+from bwcdock.catalogue.apart import Apart
 from bwcdock.catalogue.papers import Papers
 from bwcdock.catalogue.schema import copy, day_count, hold, recording, station
 from bwcdock.core.rules import Standing
 from bwcdock.core.statements import Label
-from bwcdock.errors import Misused
+from bwcdock.errors import Misbehaved, Misused, Unreachable
 from bwcdock.ledger import Signer
 from bwcdock.manifest import MANIFEST, Annotation, CaseNote, DayCount, Holding, Judged, Officer
 from bwcdock.testing.sinks import MemorySink
-from catalogue_storage import Storage
+from catalogue_storage import Storage, papers_here_alone, papers_in, papers_unmounted
 from catalogue_world import T0, ZONE, Dock, everything, found, made, one, rid, told
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import URL, delete, select, update
@@ -127,9 +129,9 @@ async def test_what_no_given_key_signed_is_told_and_not_taken(place: Place, stor
         assert result.manifests == 2
         assert len(result.refused) == 7
         for name, why in (
-            ("00002.mp4", "no such key"), ("00003.mp4", "speaks of the ledger 'bureau/dock-2'"),
+            ("00002.mp4", "not by"), ("00003.mp4", "speaks of the ledger 'bureau/dock-2'"),
             ("00005.mp4", "without its object"), ("copied.mp4", "it was moved"), ("odd.mp4", "signature is wrong"),
-            ("none.mp4", "is not signed"), ("statements/", "no such key"),
+            ("none.mp4", "no signed document"), ("statements/", "not by"),
         ):  # fmt: skip
             assert any(name in line and why in line for line in result.refused), (name, told_)
         assert not (await compared(catalogue, storage)).agrees
@@ -161,6 +163,45 @@ async def test_stations_that_follow_go_on_with_what_only_they_know(
         await told(dock, catalogue)
         assert await catalogue.run(everything) == before
     dock.close()
+
+
+@pytest.mark.timeout(240)
+async def test_other_processes_read_the_same(place: Place, storage: Storage, monkeypatch) -> None:
+    for number in range(7):
+        storage.put(number, station=f"bureau/dock-{number % 2 + 1}")
+    storage.put(8, by=Signer("bureau/dock-1", Ed25519PrivateKey.generate()))
+    keys = [key.vkey for key in storage.keys]
+    apart = Apart(partial(papers_in, storage.root, "nas", keys), readers=2)
+    heard = list(apart.manifests())
+    here = [batch for share in range(3) for batch in storage.papers().manifests(share, 3)]
+    for batches in (heard, here):
+        assert sorted(key for batch in batches for key, _ in batch.keys) == [
+            f"unit/2026-03-02/R1/{n:05d}.mp4" for n in range(7)
+        ]
+        assert [line.key for batch in batches for line in batch.refused] == [
+            "unit/2026-03-02/R1/00008.mp4.manifest.json"
+        ]
+    async with made(place) as catalogue:
+        result = await rebuilding.rebuild(catalogue, [apart], storage.keys, tell=lambda _: None)
+        assert (result.manifests, len(result.refused)) == (7, 1)
+        assert len(await found(catalogue, Sought())) == 7
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("recipe", "why"), [(papers_here_alone, Misbehaved), (papers_unmounted, Unreachable)])
+def test_a_process_that_fails_is_told_and_none_is_left(storage: Storage, recipe, why) -> None:
+    storage.put(1)
+    apart = Apart(partial(recipe, storage.root, "nas", [key.vkey for key in storage.keys]), readers=2)
+    with pytest.raises(why):
+        list(apart.manifests())
+
+
+@pytest.mark.timeout(240)
+def test_whoever_stops_listening_leaves_no_process(storage: Storage) -> None:
+    storage.put(1)
+    reading = Apart(partial(papers_in, storage.root, "nas", [key.vkey for key in storage.keys]), readers=1).manifests()
+    assert len(next(reading).keys) == 1
+    reading.close()
 
 
 # --- compared ---------------------------------------------------------------------------------------------------------

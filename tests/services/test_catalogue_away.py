@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from bwcdock.catalogue import Catalogue, Place, Sought, writing
+from bwcdock.catalogue import Catalogue, Place, Sought, rebuilding, versions, writing
 from bwcdock.catalogue.store import parsed
 from bwcdock.errors import Unreachable
 from catalogue_world import Dock, everything, following, found, made, rid, told
@@ -116,6 +116,39 @@ async def test_docks_that_write_at_once_of_the_same_recordings_agree(place: Plac
         assert together["day_count"] == one_by_one["day_count"]
     for dock in docks:
         dock.close()
+
+
+async def test_the_accounts_of_the_manual_can_do_what_each_needs_and_no_more(place: Place, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "catalogue.md").read_text(encoding="utf-8")
+    said = [
+        line.strip() for line in page.splitlines() if line.startswith(("    CREATE ROLE", "    GRANT", "    ALTER"))
+    ]
+    assert len(said) == 7
+    async with Catalogue(place) as catalogue:
+        for line in said:
+            await catalogue.run(lambda db, line=line: db.exec_driver_sql(line.partition("--")[0]))
+    dock = Dock(tmp_path / "dock")
+    dock.docked()
+    dock.bring(1)
+    owner, docks, reader = (
+        Catalogue(Place(url=place.url.set(username=f"bwcdock_{who}"))) for who in ("owner", "dock", "reader")
+    )
+    with pytest.raises(Unreachable, match="permission denied"):
+        await docks.run(versions.upgrade)
+    await owner.run(versions.upgrade)
+    await told(dock, docks)
+    assert await found(reader, Sought()) == [rid(1)]
+    for who, what in ((reader, "DELETE FROM hold"), (docks, "DROP TABLE hold"), (docks, "TRUNCATE hold")):
+        with pytest.raises(Unreachable) as refused:
+            await who.run(lambda db, what=what: db.exec_driver_sql(what))
+        assert refused.value.ailment == "credentials"
+    await rebuilding.rebuild(owner, [], [], tell=lambda _: None)
+    assert await found(reader, Sought()) == []
+    await told(dock, docks)
+    assert await found(reader, Sought()) == [rid(1)]
+    for each in (owner, docks, reader):
+        await each.close()
+    dock.close()
 
 
 @pytest.mark.timeout(300)

@@ -74,7 +74,7 @@ def docks(tmp_path: Path) -> list[Path]:
 @pytest.mark.timeout(400)
 def test_what_either_dock_has_is_found_and_made_again(docks: list[Path], tmp_path: Path) -> None:
     one, other = docks
-    assert "made, in form 0001" in well("-C", one, "catalogue", "init")
+    assert "The catalogue is made, in form 0001." in well("-C", one, "catalogue", "init")
     for dock, name in ((one, "甲"), (other, "乙")):
         well("-C", dock, "ingest", folder(tmp_path / f"card{name}", files(2)), limit_s=120)
     with catalogue(one), catalogue(other):

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from bwcdock import app, durable, logs, stores, systemd
 from bwcdock.catalogue import Agreed, Catalogue, Copy, Found, Sought, counts, of, searching, versions
+from bwcdock.catalogue.apart import Apart
 from bwcdock.catalogue.following import Follower
 from bwcdock.catalogue.papers import Papers
 from bwcdock.catalogue.rebuilding import Compared, Rebuilt
@@ -32,7 +34,7 @@ from bwcdock.core.rules import Standing
 from bwcdock.core.view import STANDING_ZH
 from bwcdock.errors import Misused, NotAllowed
 from bwcdock.ledger import Verifier, open_read_only
-from bwcdock.settings import Settings
+from bwcdock.settings import Secret, Settings
 from bwcdock.web.policy import Caller, Place, may, sees_only_his_own
 
 T = TypeVar("T")
@@ -49,8 +51,11 @@ ALIVE_S = 10.0
 """How often systemd hears of the follower where it does not watch; where it does, a third of its time."""
 
 
-def _with(settings: Settings, work: Callable[[Catalogue], Awaitable[T]]) -> T:
-    """What ``work`` answers, with the catalogue of the settings open."""
+def _with(settings: Settings, work: Callable[[Catalogue], Awaitable[T]], url: Path | None = None) -> T:
+    """What ``work`` answers, with the catalogue of the settings open; by another account where ``url`` is its file."""
+    if url is not None:
+        chosen = settings.catalogue.model_copy(update={"url": Secret(file=url.absolute())})
+        settings = settings.model_copy(update={"catalogue": chosen})
     place = of(settings)
     must_have_a_folder(place)
 
@@ -64,9 +69,9 @@ def _with(settings: Settings, work: Callable[[Catalogue], Awaitable[T]]) -> T:
 def init(asked: argparse.Namespace) -> int:
     """`bwcdock catalogue init`."""
     settings = settings_of(asked)
-    before, now = _with(settings, lambda catalogue: catalogue.run(versions.upgrade))
+    before, now = _with(settings, lambda catalogue: catalogue.run(versions.upgrade), asked.url)
     done = f"brought from form {before} to {now}" if before else f"made, in form {now}"
-    say(f"{of(settings)}: {done if before != now else f'has form {now} already'}.")
+    say(f"The catalogue is {done if before != now else f'in form {now} already'}.")
     return WELL
 
 
@@ -283,7 +288,7 @@ def rebuild(asked: argparse.Namespace) -> int:
     settings = settings_of(asked)
     keys, papers = _keys(settings, asked.key), _papers(settings, asked)
     with patience() as tell:
-        made = _with(settings, lambda catalogue: rebuilt(catalogue, papers, keys, tell=tell))
+        made = _with(settings, lambda catalogue: rebuilt(catalogue, papers, keys, tell=tell), asked.url)
     if asked.json:
         print_json(made, Rebuilt)
     else:
@@ -314,11 +319,17 @@ def compare(asked: argparse.Namespace) -> int:
 
 
 def _papers(settings: Settings, asked: argparse.Namespace) -> list[Papers]:
-    sinks = stores.sinks(settings, WallClock())
-    if unknown := sorted(set(asked.sink or ()) - sinks.keys()):
-        raise Misused("read central storage", f"The settings name no sink {unknown[0]}.", f"Say {', '.join(sinks)}.")
-    keys, zone = _keys(settings, asked.key), ZoneInfo(settings.station.zone)
-    return [Papers(name, sink, keys, zone) for name, sink in sinks.items() if not asked.sink or name in asked.sink]
+    names = [sink.name for sink in settings.sink]
+    if unknown := sorted(set(asked.sink or ()) - set(names)):
+        raise Misused("read central storage", f"The settings name no sink {unknown[0]}.", f"Say {', '.join(names)}.")
+    keys = [key.vkey for key in _keys(settings, asked.key)]
+    return [Apart(partial(_papers_of, settings, name, keys)) for name in names if not asked.sink or name in asked.sink]
+
+
+def _papers_of(settings: Settings, name: str, keys: Sequence[str]) -> Papers:
+    """The papers in one place of the settings, for whichever process reads them."""
+    sink = stores.sinks(settings, WallClock())[name]
+    return Papers(name, sink, [Verifier.parse(key) for key in keys], ZoneInfo(settings.station.zone))
 
 
 def _keys(settings: Settings, told: Sequence[str] | None) -> list[Verifier]:

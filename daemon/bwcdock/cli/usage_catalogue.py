@@ -1,5 +1,6 @@
 """What may be typed after `bwcdock catalogue`."""
 
+from pathlib import Path
 from typing import Any
 
 from bwcdock.cli.commands import Commands, command, json_option
@@ -33,7 +34,7 @@ def catalogue(commands: Commands) -> None:
         "of all of them, which can be made again from central storage at any time.",
     )
     inner = made.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    command(
+    init = command(
         inner,
         "init",
         "make its tables, or bring them to the newest form",
@@ -41,6 +42,7 @@ def catalogue(commands: Commands) -> None:
         "Needs an account that may change tables; a catalogue that a newer version made is refused.",
         "catalogue.init",
     )
+    _as_owner(init)
     command(
         inner,
         "follow",
@@ -119,6 +121,13 @@ def _again(inner: Commands) -> None:
     )
     for each in (rebuild, compare):
         _of_central(each)
+    _as_owner(rebuild)
+
+
+def _as_owner(made: Any) -> None:
+    made.add_argument(
+        "--url", type=Path, metavar="FILE", help="the address is read from this file, with an account that may do this"
+    )
 
 
 def _of_central(made: Any) -> None:

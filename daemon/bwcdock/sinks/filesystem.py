@@ -424,10 +424,15 @@ def _below(folder: int, at: str, suffix: str) -> Generator[str]:
 
 
 def _marker(root: int) -> str:
+    """What the marker says; read at every call, so no more is done about it than reading."""
     try:
-        return _at(root, MARKER).read_text(errors="replace").strip()
+        fd = os.open(MARKER, os.O_RDONLY | os.O_CLOEXEC, dir_fd=root)
     except FileNotFoundError:
         return ""
+    try:
+        return os.read(fd, BLOCK).decode(errors="replace").strip()
+    finally:
+        os.close(fd)
 
 
 def _at(folder: int, *names: str) -> Path:

@@ -1,5 +1,7 @@
 """What every kind of sink asks of a key and of a small document."""
 
+import re
+
 from bwcdock.errors import Misused
 
 MAX_KEY = 1024
@@ -10,6 +12,9 @@ MAX_NOTE = 16 << 20
 
 MAX_COMPONENT = 255
 """Bytes of one component: what the common file systems allow."""
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_key(key: str) -> tuple[str, ...]:
@@ -27,7 +32,7 @@ def check_key(key: str) -> tuple[str, ...]:
         problem = "is no text"
     if any(not p or p.startswith(".") for p in parts):
         problem = "has an empty or dotted component"
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in key):
+    if _CONTROL.search(key):
         problem = "has a control character"
     if problem:
         raise Misused("check key", f"The key {key!r} {problem}.", "Correct the sink's layout in the settings.")
