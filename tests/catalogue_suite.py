@@ -36,7 +36,7 @@ LABELS = (
     Label(),
     Label(case="榕城执罚〔2026〕7号", parties=("张三", "福州某餐饮店"), place="鼓楼区五一路12号", event="占道经营"),
     Label(case="A-2", place="东街口", event="纠纷冲突", sensitive="privacy", note="100%_sure 当事人拒绝签字"),
-    Label(parties=("三张", "Li Si"), place="五一北路", tags=frozenset({"dispute", "sudden"}), category="许可"),
+    Label(parties=("三张", "Li Si"), place="一路北五一", tags=frozenset({"dispute", "sudden"}), category="许可"),
 )
 
 
