@@ -34,6 +34,8 @@ NOTHING = {
     "station: 上次巡检 Last scrub",
     "station: 失败与重试 Failures and retries",
     "station: 集中存储错误 Sink errors",
+    "station: 集中存储上次巡检 Central scrub, seconds ago",
+    "station: 集中存储巡检 Scrub of central storage",
 }
 """Panels of which some queries find nothing at a station whose central storage answers, and that is an hour old."""
 
