@@ -452,3 +452,18 @@ class TestSearching:
             await told(dock, catalogue)
             assert await found(catalogue, Sought(text="长" * 500)) == [rid(0)]
             assert await found(catalogue, Sought(text="长长尾")) == []
+
+    async def test_what_cannot_be_printed_is_kept_as_it_was_said_and_does_no_harm(
+        self, place: Place, dock: Dock
+    ) -> None:
+        """PostgreSQL takes no NUL: one in a remark must not keep a station from telling ever again."""
+        odd = "当事\x00人\x1f拒绝\t签\u202e字"
+        dock.tag(rid(0), replace(LABELS[2], note=odd, parties=("张\x00三",), place="五一\x1f路"))
+        dock.say(HoldPlaced(matter="h2", reason="复\x00议", records=(rid(0),)))
+        async with made(place) as catalogue:
+            await told(dock, catalogue)
+            agreed = (await one(catalogue, rid(0))).agreed
+            assert (agreed.note, agreed.parties[:1], agreed.place) == (odd, ("张\x00三",), "五一\x1f路")
+            assert rid(0) in await found(catalogue, Sought(text="拒绝"))
+            assert await found(catalogue, Sought(party="张\x00三")) == [rid(0)]
+            assert await found(catalogue, Sought(place="五一 路")) == [rid(0)]

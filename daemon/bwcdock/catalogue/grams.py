@@ -53,7 +53,7 @@ def of(agreed: Agreed, texts: dict[str, tuple[str, ...]]) -> list[str]:
 
 def sought(letter: str, word: str) -> list[str]:
     """What a text of this field must be found by to contain the word; ``Misused`` where the word is too short."""
-    word = folded(word)[:LONGEST]
+    word = folded(plain(word))[:LONGEST]
     if len(word) < 2 and not (letter in SINGLE and word >= _CHINESE):
         raise Misused("search", f"{word!r} is too short to look for.", "Write at least two characters of it.")
     return sorted(_pairs(letter, word))
@@ -61,7 +61,15 @@ def sought(letter: str, word: str) -> list[str]:
 
 def token(kind: str, word: str) -> str:
     """A whole word as it is found."""
-    return kind + folded(word)
+    return kind + folded(plain(word))
+
+
+def plain(text: str) -> str:
+    """The text with a blank for everything that cannot be printed: PostgreSQL takes no NUL, and nobody looks for one.
+
+    What is shown is what was said; this is what it is found by.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _pairs(letter: str, text: str) -> Iterable[str]:
@@ -72,4 +80,4 @@ def _pairs(letter: str, text: str) -> Iterable[str]:
 
 
 def _shortened(texts: Iterable[str]) -> Iterable[str]:
-    return (folded(text)[:LONGEST] for text in texts if text)
+    return (folded(plain(text))[:LONGEST] for text in texts if text)

@@ -192,7 +192,7 @@ class _Asked:
             (of.c.state, sought.state),
         ):
             if value:
-                yield said == value
+                yield said == grams.plain(value)
         if sought.held:
             yield of.c.is_held
         if sought.disputed:
@@ -202,7 +202,7 @@ class _Asked:
 
     def _anywhere(self, of: FromClause, word: str) -> ColumnElement[bool]:
         letters = (grams.PARTY, grams.OFFICER, grams.PLACE, grams.EVENT, grams.WORD)
-        long_enough = letters if len(folded(word)) > 1 else (grams.PARTY, grams.OFFICER)
+        long_enough = letters if len(word) > 1 else (grams.PARTY, grams.OFFICER)
         any_of = [self._contains(of, letter, word) for letter in long_enough]
         if _ID.fullmatch(folded(word)):
             any_of.append(and_(of.c.id >= folded(word), of.c.id < folded(word) + "g"))
@@ -213,11 +213,12 @@ class _Asked:
 
         A pair, and a single character, is what the index has itself.
         """
+        word = folded(grams.plain(word))[: grams.LONGEST]
         has = self._has(of, grams.sought(letter, word))
-        if len(folded(word)) <= 2:
+        if len(word) <= 2:
             return has
         within = func.strpos if self.is_shared else func.instr
-        return and_(has, within(of.c[_COLUMNS[letter]], folded(word)[: grams.LONGEST]) > 0)
+        return and_(has, within(of.c[_COLUMNS[letter]], word) > 0)
 
     def _has(self, of: FromClause, wanted: list[str]) -> ColumnElement[bool]:
         if self.is_shared:

@@ -1,5 +1,6 @@
 """Taking into a catalogue what stations say: joined with what they said before, agreed on, counted by day."""
 
+import json
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -7,12 +8,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, case, delete, func, or_, select, text, tuple_
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bwcdock.catalogue import grams
 from bwcdock.catalogue.agreeing import KNOWN, Agreed, Copy, Mark, Sighting, Source, agree, join
-from bwcdock.catalogue.schema import copy, day_count, hold, recording, sighting, station
+from bwcdock.catalogue.schema import Grams, copy, day_count, hold, recording, sighting, station
 from bwcdock.errors import Misused
 from bwcdock.ledger.codec import to_ms
 from bwcdock.manifest import Annotation
@@ -162,9 +179,7 @@ def _put_sightings(db: Connection, changed: Sequence[Sighting]) -> None:
     if changed:
         pairs = [(each.record, each.station) for each in changed]
         db.execute(delete(copy).where(tuple_(copy.c.record, copy.c.station).in_(pairs)))
-    copies = [row for each in changed for row in copy_rows(each)]
-    if copies:
-        db.execute(copy.insert(), copies)
+    put(db, copy, ("record", "station", "sink"), [row for each in changed for row in copy_rows(each)])
 
 
 def _put_holds(db: Connection, holds: Sequence[HoldLine]) -> None:
@@ -173,8 +188,8 @@ def _put_holds(db: Connection, holds: Sequence[HoldLine]) -> None:
             "station": each.station,
             "id": each.id,
             "is_open": each.is_open,
-            "reason": each.reason,
-            "placed_by": each.placed_by,
+            "reason": grams.plain(each.reason),
+            "placed_by": grams.plain(each.placed_by),
             "since_ms": to_ms(each.since),
             "source": each.of.source.value,
             "seq": each.of.seq,
@@ -194,8 +209,8 @@ def row_of(agreed: Agreed) -> dict[str, Any]:
 
     return {
         "id": agreed.record,
-        "recorder": agreed.recorder,
-        "unit": agreed.unit,
+        "recorder": grams.plain(agreed.recorder),
+        "unit": grams.plain(agreed.unit),
         "state": agreed.state.value,
         "kind": agreed.kind.value,
         "recorded_ms": to_ms(agreed.recorded_at),
@@ -273,11 +288,27 @@ def put(db: Connection, table: Table, key: tuple[str, ...], rows: Sequence[dict[
     """Add these rows, or bring those with the same key up to date (only where ``where`` of the new row holds)."""
     if not rows:
         return
-    kind = postgresql if db.dialect.name == "postgresql" else sqlite
-    adding = kind.insert(table)
-    changes = {name: getattr(adding.excluded, name) for name in rows[0] if name not in key}
+    names = list(rows[0])
+    adding: Any
+    if db.dialect.name == "postgresql":
+        adding = postgresql.insert(table).from_select(names, _as_records(table, rows))
+    else:
+        adding = sqlite.insert(table)
+    changes = {name: getattr(adding.excluded, name) for name in names if name not in key}
     only = where(adding.excluded) if where else None
-    db.execute(adding.on_conflict_do_update(index_elements=list(key), set_=changes, where=only), list(rows))
+    adding = adding.on_conflict_do_update(index_elements=list(key), set_=changes, where=only)
+    db.execute(adding, {} if db.dialect.name == "postgresql" else list(rows))
+
+
+def _as_records(table: Table, rows: Sequence[dict[str, Any]]) -> Select[Any]:
+    """The rows as one JSON text: one statement takes a third of the time that one a row takes."""
+    columns = [table.c[name] for name in rows[0]]
+    # Made by the one writer of JSON here, in its plainest form; PostgreSQL turns each value into its column's type.
+    told = literal(json.dumps(list(rows), ensure_ascii=False, separators=(",", ":")), Text)
+    kinds = [postgresql.ARRAY(Text()) if isinstance(each.type, Grams) else each.type for each in columns]
+    shape = [column(each.name, kind) for each, kind in zip(columns, kinds, strict=True)]
+    records = func.json_to_recordset(cast(told, postgresql.JSON)).table_valued(*shape, name="new")
+    return select(records.render_derived(with_types=True))
 
 
 def _lock(db: Connection, space: int, names: Iterable[str]) -> None:
