@@ -31,7 +31,7 @@ def sinks(settings: Settings, clock: Clock) -> dict[str, Sink]:
     }
 
 
-def named(settings: Settings, name: str, clock: Clock) -> Sink:
+def named(settings: Settings, name: str, clock: Clock) -> Store:
     """The one sink of this name, without building the others; ``Misused`` where there is none."""
     for each in settings.sink:
         if each.name == name:

@@ -28,7 +28,7 @@ from bwcdock.core.facts import (
     Sealed,
     Severity,
 )
-from bwcdock.errors import Misused, Untrue
+from bwcdock.errors import Misused, Unreachable, Untrue
 from bwcdock.ledger import Ledger, Signer
 from bwcdock.manifest import (
     Manifest,
@@ -41,13 +41,16 @@ from bwcdock.manifest import (
     receipt,
     sign,
 )
-from bwcdock.sinks.filesystem import FilesystemSink
+from bwcdock.sinks.filesystem import MARKER, FilesystemSink
+from bwcdock.testing.s3_server import S3Server
+from bwcdock.testing.s3_vault import Habits
 from bwcdock.testing.sinks import digests_of
-from bwcdock.verify_central import verify
+from bwcdock.verify_central import Stored, prove, verify
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from s3_beds import Account, S3Bed
 
 NOW = datetime(2026, 11, 21, 8, 30, 0, 123000, tzinfo=UTC)
 ORIGIN = "bureau/dock-1"
@@ -237,7 +240,10 @@ class Central:
         )  # fmt: skip
 
     def lines(self, keys: str = SIGNER.verifier.vkey) -> list[str]:
-        return list(verify(self.root, keys).disagreements)
+        """What disagrees: in the folder, and the same by asking a sink for what it holds."""
+        told = list(verify(self.root, keys).disagreements)
+        assert list(prove(Stored(self.sink), keys).disagreements) == told
+        return told
 
     def path(self, name: str) -> Path:
         (path,) = self.root.rglob(name)
@@ -457,7 +463,9 @@ def test_strange_things_are_told_on_one_line(central: Central, tmp_path: Path) -
     (central.root / "一队" / "link").symlink_to(tmp_path)
     (central.root / "away").symlink_to("/etc")
     os.mkfifo(central.root / "一队" / "fifo.manifest.json")
-    lines = central.lines()
+    # A sink is asked for its keys alone: what has none is nothing of ours.
+    assert prove(Stored(central.sink), SIGNER.verifier.vkey).ok
+    lines = verify(central.root, SIGNER.verifier.vkey).disagreements
     assert all(line.isprintable() for line in lines)
     assert sum("a symbolic link" in line for line in lines) == 2
     assert any("fifo" in line for line in lines)
@@ -493,6 +501,35 @@ def test_central_storage_without_a_checkpoint_of_the_key(central: Central) -> No
     assert central.lines() == [
         "checkpoints: no checkpoint of the keys given: nothing of their stations is proven here."
     ]
+
+
+@pytest.mark.parametrize("rotten", [False, True])
+def test_what_lies_in_a_bucket(central: Central, tmp_path: Path, rotten: bool) -> None:
+    name = str(central.path(FIRST).relative_to(central.root))
+    with S3Server(Habits()) as server:
+        owner = Account(server.OWNER, server.OWNERS_SECRET)
+        bed = S3Bed(server.endpoint, server.BUCKET, owner, owner, tmp_path / "uploads")
+        for key in central.sink.keys("", ""):
+            data = (central.root / key).read_bytes()
+            bed.plant(key, data[:-1] + b"\2" if rotten and key == name else data)
+        if rotten:
+            bed.plant(f"{name}.more", b"bare")
+        told = prove(Stored(bed.sink()), SIGNER.verifier.vkey)
+    wrong = [f"{name}: SHA-256", f"{name}: BLAKE3", f"{name}.more: an object without a manifest."]
+    assert [line.split(" is ")[0] for line in told.disagreements] == (wrong if rotten else [])
+    assert (told.size, told.receipts, told.checkpoints) == (6000, 1, 5)
+
+
+def test_a_sink_that_is_away_proves_nothing(central: Central) -> None:
+    central.root.rename(central.root.with_name("away"))
+    with pytest.raises(Unreachable):
+        prove(Stored(central.sink), SIGNER.verifier.vkey)
+
+
+def test_a_sink_that_was_never_taken_into_use(central: Central) -> None:
+    (central.root / MARKER).unlink()
+    with pytest.raises(Misused, match="nas is no central storage"):
+        prove(Stored(central.sink), SIGNER.verifier.vkey)
 
 
 def test_no_directory(tmp_path: Path) -> None:

@@ -219,3 +219,13 @@ def test_verify_needs_nothing_but_the_directory_and_the_key(done, tmp_path):
     assert wrong.status == 1
     both = run("verify", done.dock / "central", "--key", stranger / "keys/station.pub", "--key", key)
     assert both.status == 0
+
+
+def test_verify_asks_a_sink_of_the_settings(done):
+    through = run("-C", done.dock, "verify", "--sink", "central")
+    assert (through.status, through.err) == (0, "")
+    assert through.out == run("-C", done.dock, "verify", done.dock / "central").out
+    for asked in ([], ["central", "--sink", "central"], ["--sink", "vault"]):
+        refused = run("-C", done.dock, "verify", *asked)
+        assert (refused.status, refused.out) == (2, "")
+        assert "--sink" in refused.err or "There is central" in refused.err

@@ -17,7 +17,7 @@ from bwcdock.errors import Misused
 from bwcdock.ledger import Verifier
 from bwcdock.manifest import RECEIPTS, Receipt, open_signed
 from bwcdock.papers.receipt import find
-from bwcdock.verify_central import Report, verify
+from bwcdock.verify_central import Folder, Report, Stored, prove
 
 
 def audited(asked: argparse.Namespace) -> int:
@@ -55,7 +55,7 @@ def verified(asked: argparse.Namespace) -> int:
     keys = "\n".join(map(given_key, asked.key)) if asked.key else _own_key(asked)
     try:
         with patience() as tell:
-            told = verify(asked.central, keys, pace=_megabytes(tell))
+            told = prove(_place(asked), keys, pace=_megabytes(tell))
     except OSError as error:
         what = f"{error.filename or asked.central} cannot be read: {error.strerror}."
         raise Misused("verify", what, "Name the directory that is central storage.") from error
@@ -68,6 +68,15 @@ def verified(asked: argparse.Namespace) -> int:
             f"checkpoints: {'all hold' if told.ok else _counted(len(told.disagreements), 'disagreement')}.",
         )
     return WELL if told.ok else DISAGREES
+
+
+def _place(asked: argparse.Namespace) -> Folder | Stored:
+    if (asked.central is None) == (asked.sink is None):
+        what = "What is to be proven was not said." if asked.central is None else "Two things were named to be proven."
+        raise Misused("verify", what, "Name either a directory that is central storage, or --sink NAME.")
+    if asked.central is not None:
+        return Folder(asked.central)
+    return Stored(stores.named(settings_of(asked), asked.sink, WallClock()))
 
 
 def _counted(count: int, what: str) -> str:

@@ -258,15 +258,19 @@ def _verify(commands: Commands) -> None:
     verify = _command(
         commands,
         "verify",
-        "prove a central directory with nothing but the station's public key",
+        "prove central storage with nothing but the station's public key",
         "Prove every object, manifest, receipt and checkpoint in CENTRAL_DIR with nothing but the station's public "
-        "key: no station, no ledger, no network. Exit status 0 only if all hold. A recording that was removed together "
+        "key: no station, no ledger, no network. With --sink the same of any central storage in the settings, all of "
+        "whose bytes are fetched for it. Exit status 0 only if all hold. A recording that was removed together "
         "with its manifest and its receipt leaves no trace there: only `bwcdock audit` at the station finds that.",
         "prove.verified",
         "Example: bwcdock verify /mnt/central --key station.pub",
     )
     _json(verify)
-    verify.add_argument("central", type=Path, metavar="CENTRAL_DIR", help="a directory that is central storage")
+    verify.add_argument(
+        "central", type=Path, nargs="?", metavar="CENTRAL_DIR", help="a directory that is central storage"
+    )
+    verify.add_argument("--sink", metavar="NAME", help="the [[sink]] of this name in the settings, instead")
     verify.add_argument(
         "--key",
         metavar="FILE|TEXT",
