@@ -101,16 +101,20 @@ class Docks:
             self._blind = (_blind(error),)
             return
         self._blind, self.looked = (), True
-        self._leave(sighted)
-        self._meet(sighted, now)
+        awaited = frozenset(self._watch.awaited)
+        self._leave(sighted, awaited)
+        # What is only awaited is nothing to dock: its recorder went in the middle, and its docking with it.
+        self._meet({port: each for port, each in sighted.items() if port not in awaited}, now)
 
-    def _leave(self, sighted: dict[str, Sighting]) -> None:
+    def _leave(self, sighted: dict[str, Sighting], awaited: frozenset[str]) -> None:
         for port, docking in list(self._dockings.items()):
             found = sighted.get(port)
-            if found == docking.sighting or docking.gone:
+            session = self._known.session(docking.session)
+            # One that was listed or is at fault becomes no disk any more: it was taken, and its slot is free.
+            waits = session is None or session.may_become_a_disk or port not in awaited
+            if docking.gone or (found == docking.sighting and waits):
                 continue
             docking.gone = True
-            session = self._known.session(docking.session)
             if found is not None and session is not None and session.continues_as(found):
                 self._known.spawn(self._change(docking, found), f"change {port}")
             else:

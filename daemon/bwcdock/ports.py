@@ -1,7 +1,7 @@
 """The contracts: what a driver, a recorder, a sink and a clock promise."""
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +36,11 @@ class Watch(Protocol):
 
     def current(self, now: datetime) -> Sequence[Sighting]:
         """Everything that is docked now. May block for a short while; called on a lane."""
+        ...
+
+    @property
+    def awaited(self) -> Collection[str]:
+        """Ports that are sighted although nothing is there any more: what was may come back there as a disk."""
         ...
 
     @property

@@ -139,11 +139,13 @@ def test_between_control_interface_and_disk_the_port_stays_occupied():
     control = sighted(usb(interfaces=":ff0000:"), at=10.0)
     gone = sighted(before=control, at=11.0)
     assert ports(gone, 25.9) == [("1.1", "/dev/bus/usb/001/007")]
+    assert (control.awaited, gone.awaited) == (set(), {gone.docked[0].sighting.port})
     assert ports(gone, 26.0) == []
     coming = sighted(usb(number=8), before=gone, at=12.0)  # the disk's device, before its disk
     assert ports(coming, 25.9) == ports(control)
     assert ports(coming, 26.0) == []  # from when it went, not from the last look
-    assert ports(sighted(usb(number=8), disk(), before=coming, at=14.0), 14.0) == [("1.1", "/dev/sdb")]
+    there = sighted(usb(number=8), disk(), before=coming, at=14.0)
+    assert (ports(there, 14.0), there.awaited) == ([("1.1", "/dev/sdb")], set())
 
 
 def test_something_else_at_the_port_ends_the_wait():

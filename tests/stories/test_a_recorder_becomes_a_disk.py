@@ -8,8 +8,11 @@ from random import Random
 
 from bwcdock.core.facts import Arrived, Departed, Drained, Inventoried, Reappeared, Sealed, Sighting, Unclaimed
 from bwcdock.ports import Recorder
+from bwcdock.testing.mtp_responder import MtpDevice
+from bwcdock.testing.mtp_usb import Library, Plugged
 from bwcdock.testing.recorder import FakeRecorder, OpenedRecorder
 from bwcdock.testing.station import StationBed
+from bwcdock_drivers.mtp.driver import MtpDriver
 
 CONTROL = Sighting(port="usb-1", source="/dev/bus/usb/001/004", slot=1, properties=(("SUBSYSTEM", "usb"),))
 
@@ -69,4 +72,38 @@ async def test_another_card_at_the_port_is_another_docking(tmp_path: Path) -> No
         await bed.until(lambda: len(bed.facts(Inventoried)) == 2)
     assert len(bed.facts(Arrived)) == 2
     assert not bed.facts(Reappeared)
+    bed.must_agree()
+
+
+async def test_what_was_listed_without_a_disk_is_taken_at_once_and_not_docked_again(tmp_path: Path) -> None:
+    bed, recorder = bed_with_one(tmp_path)
+    plugged = Plugged(MtpDevice(serial="BWC-0042"), address=4)
+    plugged.device.record("DCIM/DCAM_D2F018_033021_20261121_083000.mp4", b"short")
+    bed.drivers = (Disks(recorder), MtpDriver(library=Library([plugged])))
+    async with bed.at_work():
+        bed.watch.others["usb-1"] = replace(CONTROL, source=plugged.source)
+        await bed.until(lambda: bed.facts(Drained))
+        bed.watch.awaited = {"usb-1"}
+        await bed.until(lambda: bed.facts(Departed))
+        disk(recorder)
+        bed.watch.awaited = set()
+        del bed.watch.others["usb-1"]
+        await bed.until(lambda: len(bed.facts(Drained)) == 2)
+    assert [fact.reason for fact in bed.facts(Departed)] == ["taken away", "the station was stopped"]
+    assert len(bed.facts(Arrived)) == 2
+    assert not bed.facts(Reappeared)
+    bed.must_agree()
+
+
+async def test_what_is_only_awaited_keeps_its_docking_and_begins_none(tmp_path: Path) -> None:
+    bed, _ = bed_with_one(tmp_path)
+    async with bed.at_work():
+        bed.watch.others["usb-1"] = CONTROL
+        await bed.until(lambda: bed.facts(Unclaimed))
+        bed.watch.awaited = {"usb-1", "usb-2"}
+        bed.watch.others["usb-2"] = replace(CONTROL, port="usb-2", source="/dev/bus/usb/001/005")
+        bed.watch.others["usb-3"] = replace(CONTROL, port="usb-3", source="/dev/bus/usb/001/006")
+        await bed.until(lambda: len(bed.facts(Unclaimed)) == 2)
+        assert not bed.facts(Departed)
+    assert [fact.sighting.port for fact in bed.facts(Arrived)] == ["usb-1", "usb-3"]
     bed.must_agree()

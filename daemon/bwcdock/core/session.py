@@ -104,14 +104,14 @@ class Session:
         """Safe to take was said in this session."""
         return self.drained_at is not None
 
+    @property
+    def may_become_a_disk(self) -> bool:
+        """Whether it is a control interface of which nothing was listed: a disk at its port is the same docking."""
+        return self.sighting.subsystem == "usb" and Reappeared in TABLE[self.state]
+
     def continues_as(self, sighting: Sighting) -> bool:
         """Whether ``sighting`` is this docking's recorder turned into a disk, and not another docking."""
-        return (
-            self.sighting.port == sighting.port
-            and self.sighting.subsystem == "usb"
-            and sighting.subsystem == "block"
-            and Reappeared in TABLE[self.state]
-        )
+        return self.sighting.port == sighting.port and sighting.subsystem == "block" and self.may_become_a_disk
 
 
 def allows(session: Session | None, fact: type[Fact]) -> bool:

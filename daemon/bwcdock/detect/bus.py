@@ -134,6 +134,11 @@ class Docks:
         """What is sighted at the moment ``at`` (seconds of the monotonic clock)."""
         return tuple(each.sighting for each in self.docked if each.until is None or at < each.until)
 
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The ports of what is sighted only because it may come back as a disk."""
+        return frozenset(each.sighting.port for each in self.docked if each.until is not None)
+
 
 def look(nodes: Sequence[Node], before: Docks, policy: Policy, at: float) -> Docks:
     """What is docked, given the devices that are there and what was docked before, at the monotonic moment ``at``.

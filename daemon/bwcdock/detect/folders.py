@@ -113,6 +113,11 @@ class FolderWatch:
         return tuple(c.sighting for _, c in sorted(self._known.items()) if c.sighting)
 
     @property
+    def awaited(self) -> tuple[str, ...]:
+        """None: a folder that went is no recorder on its way to become a disk."""
+        return ()
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What was wrong with the drop folders at the last look; each holds until a later look no longer makes it."""
         return self._findings

@@ -50,6 +50,11 @@ class Joined:
         return tuple(sighting for watch in self._watches for sighting in watch.current(now))
 
     @property
+    def awaited(self) -> frozenset[str]:
+        """Ports that any of them keeps for what may come back."""
+        return frozenset(port for watch in self._watches for port in watch.awaited)
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong anywhere."""
         return tuple(finding for watch in self._watches for finding in watch.findings)

@@ -45,6 +45,11 @@ class Named:
         return tuple(self._sources)
 
     @property
+    def awaited(self) -> tuple[str, ...]:
+        """None: what was named is there or is not."""
+        return ()
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """Which sources could not be looked at the last time; what else is wrong with one is said of its session."""
         return self._findings

@@ -88,6 +88,11 @@ class UdevWatch:
         return self._docks.sightings(self._monotonic())
 
     @property
+    def awaited(self) -> frozenset[str]:
+        """Ports whose control interface went, and may come back as a disk."""
+        return self._docks.awaited
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong on the bus now."""
         return (*self._docks.findings, *_overflow(self._overflows))

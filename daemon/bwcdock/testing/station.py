@@ -81,6 +81,8 @@ class FakeWatch:
     def __init__(self, driver: FakeDriver) -> None:
         self.hint = asyncio.Event()
         self.others: dict[str, Sighting] = {}
+        self.awaited: set[str] = set()
+        """Ports of ``others`` whose device is gone, and may come back as a disk."""
         self.hangs: threading.Event | None = None
         """While this is there and not set, a look does not return: a drop folder on a share that went away."""
         self._driver = driver
