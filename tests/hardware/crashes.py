@@ -4,6 +4,7 @@ import re
 import statistics
 import time
 
+from host import PATIENCE
 from shows import MIB, cards, need, need_right, unplug
 from station import SERVICE, Station
 
@@ -23,7 +24,7 @@ def _back(station: Station, pid: int, patience: float) -> tuple[float, float]:
             started = started or now
             if told["ActiveState"] == "active":
                 return started, now
-        need(now < patience, f"not back in {patience} s: {told}; {station.journal(15)}")
+        need(now < patience * PATIENCE, f"not back in {patience * PATIENCE:g} s: {told}; {station.journal(15)}")
         time.sleep(0.2)
 
 

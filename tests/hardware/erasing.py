@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from host import PATIENCE
 from shows import MIB, Cards, need, need_right, unplug
 from station import PROGRAM, Station
-from units import ALLOWED
+from units import ALLOWED, DOCK
 
 SETTINGS = "/etc/bwcdock/bwcdock.toml"
 SOCKET = "bwcdock-erase.socket"
@@ -33,7 +34,8 @@ FOREIGN = "Temp/LOG.TXT"
 SIZE = MIB
 
 TALK = (
-    "import socket; s = socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect('/run/bwcdock/erase.sock'); "
+    f"import socket; s = socket.socket(socket.AF_UNIX); s.settimeout({60 * PATIENCE}); "
+    "s.connect('/run/bwcdock/erase.sock'); "
     "s.sendall(b'{}\\n'); print(s.makefile().readline())"
 )
 
@@ -76,11 +78,12 @@ def _switched(station: Station, changes: dict[str, str]) -> None:
 
 
 def _strangers_refused(station: Station) -> None:
-    """Another user cannot reach the socket; one who can, as root or in the station's group, is not heard."""
-    out = station.guest.run("setpriv", "--reuid=1", "--regid=1", "--clear-groups", "python3", "-c", TALK, check=False)
-    need("PermissionError" in out["err"], f"another user reached the helper: {out}")
-    for who in (("--reuid=1", "--regid=bwcdock"), ("--reuid=0",)):
-        out = station.guest.run("setpriv", *who, "--clear-groups", "python3", "-c", TALK, check=False)
+    """Who is not in the dock's group cannot reach the socket; who can, as root or in that group, is not heard."""
+    for who in ("--regid=1", "--regid=bwcdock"):
+        out = station.guest.run("setpriv", "--reuid=1", who, "--clear-groups", "python3", "-c", TALK, check=False)
+        need("PermissionError" in out["err"], f"another user reached the helper: {out}")
+    for who in (("--reuid=1", "--regid=bwcdock", f"--groups={DOCK}"), ("--reuid=0", "--clear-groups")):
+        out = station.guest.run("setpriv", *who, "python3", "-c", TALK, check=False)
         need('"end":"refused"' in out["out"], f"{who} was heard: {out}")
 
 

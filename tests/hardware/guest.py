@@ -11,7 +11,7 @@ from typing import Any
 
 import image
 from channel import Agent, Gone, Qmp, Refused
-from host import INSIDE, cache, run
+from host import INSIDE, PATIENCE, cache, run
 
 BOOT_S = 240
 """A boot takes 20 to 60 emulated seconds, by what else this machine is doing."""
@@ -84,7 +84,7 @@ class Guest:
             base = self.images / f"{disk}.img"
             run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, self.folder / f"{disk}.qcow2")
         self._launch()
-        self.agent.boots.get(timeout=BOOT_S)
+        self.agent.boots.get(timeout=BOOT_S * PATIENCE)
         self.settled()
         self.run("sh", "-c", "udevadm settle; sync; cat /usr/bin/python3.11 >/dev/null")
         self.qmp.monitor(f"savevm {SNAPSHOT}")
@@ -137,11 +137,12 @@ class Guest:
 
     def call(self, module: str, function: str, *, patience: float = 120, **args: Any) -> Any:
         """What a function of the modules in ``inside/`` returns."""
-        return self.agent.call(module, function, patience=patience, **args)
+        return self.agent.call(module, function, patience=patience * PATIENCE, **args)
 
     def run(self, *argv: str, timeout: float = 120, text: str = "", check: bool = True, **env: str) -> dict[str, Any]:
         """A command in the guest, as root: ``status``, ``out``, ``err``, ``took``."""
-        done = self.call("agent", "run", patience=timeout + 30, argv=list(argv), timeout=timeout, text=text, env=env)
+        how = {"timeout": timeout * PATIENCE, "text": text, "env": env}
+        done = self.call("agent", "run", patience=timeout + 30, argv=list(argv), **how)
         if check and done["status"]:
             raise RuntimeError(
                 f"in the guest, {' '.join(argv)} ended with {done['status']}:\n{done['err'] or done['out']}"
@@ -165,7 +166,7 @@ class Guest:
         began = time.monotonic()
         self.agent.drop()
         self.qmp.ask("system_reset")
-        self.agent.boots.get(timeout=BOOT_S)
+        self.agent.boots.get(timeout=BOOT_S * PATIENCE)
         return time.monotonic() - began
 
     def plug_card(self, image: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from guest import Guest
+from host import PATIENCE
 
 PROGRAM = "/opt/bwcdock/bin/bwcdock"
 SERVICE = "bwcdock.service"
@@ -51,7 +52,9 @@ class Station:
         """`bwcdock slots learn`, while a recorder is plugged into one port after the other."""
         self.guest.call("recorders", "make", name="learn", files=0)
         command = f"{PROGRAM} slots learn --count {len(self.ports)} >/run/learn.txt 2>&1"
-        learning = threading.Thread(target=self.guest.run, args=("sh", "-c", command), kwargs={"check": False})
+        learning = threading.Thread(
+            target=self.guest.run, args=("sh", "-c", command), kwargs={"check": False, "timeout": 300}
+        )
         learning.start()
         for number in range(len(self.ports) + 1):
             sign = f"slot {number}:" if number else "Plug a device"
@@ -63,7 +66,7 @@ class Station:
         learning.join()
 
     def _until_said(self, path: str, sign: str) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 30 * PATIENCE
         while sign not in (told := str(self.guest.run("cat", path, check=False)["out"])):
             if time.monotonic() > end:
                 raise Late(f"`slots learn` did not say {sign!r}: {told}")
@@ -120,9 +123,9 @@ class Station:
             self.refresh()
             if holds():
                 return time.monotonic() - began
-            if time.monotonic() - began > patience:
+            if time.monotonic() - began > patience * PATIENCE:
                 last = "; ".join(f"{fact['ev']} {fact['subject'].get('recorder', '')}" for fact in self.known[-8:])
-                raise Late(f"{what}: not in {patience:g} s. Last facts: {last}. Journal:\n{self.journal()}")
+                raise Late(f"{what}: not in {patience * PATIENCE:g} s. Last facts: {last}. Journal:\n{self.journal()}")
             time.sleep(0.7)
 
     # --- what must hold -----------------------------------------------------------------------------------------------

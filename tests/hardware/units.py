@@ -13,6 +13,9 @@ LIMITS = {SERVICE: 1.5, "bwcdock-reader@{}.service": 1.0, "bwcdock-erase@{}.serv
 ALLOWED = {SERVICE: 0, "bwcdock-reader@": 0, "bwcdock-erase@": 1 << 21}
 """Capabilities a process of the unit may have in any set: none; the erase helper CAP_SYS_ADMIN."""
 
+DOCK = "bwcdock-dock"
+"""The group to which what is docked belongs: the daemon's one further group, and nobody else's."""
+
 
 def scores(station: Station) -> str:
     """`systemd-analyze security` of the running units: daemon at most 1.5, reader 1.0, erase helper 2.0."""
@@ -55,13 +58,15 @@ def privileges(station: Station) -> str:
     need(readers, "no reader was seen at work")
     for one in _processes(station, SERVICE):
         seen[SERVICE] = one
+    groups = {SERVICE: {station.guest.run("getent", "group", DOCK)["out"].split(":")[2]}}
     for unit, one in seen.items():
         allowed = next(bits for name, bits in ALLOWED.items() if unit.startswith(name))
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             need(int(one[name], 16) & ~allowed == 0, f"{unit} has {name} {one[name]}")
         need("0" not in one["Uid"].split(), f"{unit} is root")
         need(one["NoNewPrivs"] == "1" and one["Seccomp"] == "2", f"{unit}: {one}")
-        need(one["Groups"] in {"", one["Gid"].split()[0]}, f"{unit} is in the groups {one['Groups']}")
+        need(set(one["Groups"].split()) <= {one["Gid"].split()[0]} | groups.get(unit, set()),
+             f"{unit} is in the groups {one['Groups']}")  # fmt: skip
     unplug(station, "caps")
     return f"daemon and {readers} readers: no capability in any set, not root, no new privileges, filtered calls"
 
