@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import crashes
+import diskless
 import erasing
 import host
 import image
@@ -32,6 +33,7 @@ SHOWS: dict[str, Callable[[Station], str]] = {
     "hung": crashes.hung,
     "untouched": shows.untouched,
     "second-bus": second_bus.no_slot_then_slot,
+    "asked": diskless.asked,
     "failing-spool": crashes.failing_spool,
     "scores": units.scores,
     "privileges": units.privileges,

@@ -13,7 +13,7 @@ from host import INSIDE, ROOT, cache, run
 SUITE = "bookworm"
 PACKAGES = (
     "systemd-sysv", "udev", "dbus", "kmod", "procps", "python3", "python3-venv",
-    "e2fsprogs", "dosfstools", "exfatprogs", "dmsetup", "fdisk", "usbutils",
+    "e2fsprogs", "dosfstools", "exfatprogs", "dmsetup", "fdisk", "usbutils", "umtp-responder",
 )  # fmt: skip
 
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "ext4")
@@ -21,6 +21,7 @@ BOOT_MODULES = ("virtio_pci", "virtio_blk", "ext4")
 MODULES = (
     *BOOT_MODULES, "virtio_console", "virtio_rng",
     "dummy_hcd", "libcomposite", "usb_f_mass_storage", "usb_f_hid", "configfs",  # a recorder's own side of the cable
+    "usb_f_fs",  # and of one that speaks MTP
     "xhci_pci", "usb_storage", "uas", "sd_mod", "usbhid", "hid_generic",  # the station's side
     "loop", "vfat", "exfat", "nls_cp437", "nls_ascii", "nls_utf8",  # making cards with the kernel's own drivers
     "dm_mod", "dm_flakey",  # a spool on a failing disk
@@ -59,6 +60,7 @@ QUIET = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
     "e2scrub_reap.service", "systemd-timesyncd.service", "getty@tty1.service", "serial-getty@ttyS0.service",
     "systemd-pcrphase.service", "systemd-pcrphase-sysinit.service", "systemd-update-utmp.service",
+    "umtp-responder.service",  # it would bind a gadget of its own to the first port
 )  # fmt: skip
 """Masked: each takes emulated seconds at every boot, and none has to do with a dock."""
 

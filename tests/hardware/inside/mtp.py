@@ -5,33 +5,32 @@ It does not survive a cable that is pulled in the middle of a transfer, so each 
 """
 
 import hashlib
-import random
 import subprocess
 import time
 from pathlib import Path
 
-GADGETS = Path("/sys/kernel/config/usb_gadget")
-DEPOT = Path("/opt/recorders")
-MIB = 1 << 20
+from recorders import DEPOT, GADGETS, MIB, film
+
 READY_S = 30.0
 
 _serving: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def make(name: str, files: int = 2, size: int = 2 * MIB) -> dict[str, str]:
-    """A recorder with footage on it, not plugged in: SHA-256 by path."""
-    store = DEPOT / f"{name}.mtp"
-    film = store / "DCIM/100MEDIA"
-    film.mkdir(parents=True, exist_ok=True)
-    chance = random.Random(name)
-    for number in range(files):
-        path = film / f"DCAM_D2F018_033021_20260301_09{number:02}00.mp4"
-        path.write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + chance.randbytes(size))
-    return {
-        str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(store.rglob("*"))
-        if path.is_file()
-    }
+    """A recorder with footage on it, not plugged in: the SHA-256 of each file by its path."""
+    store = _store(name)
+    store.mkdir(parents=True, exist_ok=True)
+    return film(store, name, size, [f"DCIM/100MEDIA/DCAM_{name.upper()}_033021_{{stamp}}.mp4"] * files)
+
+
+def sums(name: str) -> dict[str, str]:
+    """The SHA-256 of each file that is on the recorder now."""
+    found = [path for path in sorted(_store(name).rglob("*")) if path.is_file()]
+    return {str(path.relative_to(_store(name))): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def _store(name: str) -> Path:
+    return DEPOT / f"{name}.mtp"
 
 
 def plug(name: str, port: int) -> float:
@@ -40,8 +39,8 @@ def plug(name: str, port: int) -> float:
     gadget, mount = _gadget(name), Path(f"/dev/ffs-{name}")
     told = DEPOT / f"{name}.conf"
     told.write_text(
-        f'storage "{DEPOT / f"{name}.mtp"}" "Recorder" "ro"\n'
-        f'manufacturer "Lab"\nproduct "Recorder"\nserial "SN{name.upper()}"\nfirmware_version "1.0"\ninterface "MTP"\n'
+        f'storage "{_store(name)}" "Recorder" "ro"\n'
+        f'manufacturer "Lab"\nproduct "Recorder"\nserial "{name.upper()}"\nfirmware_version "1.0"\ninterface "MTP"\n'
         "usb_vendor_id 0x1209\nusb_product_id 0x0002\nusb_class 0x6\nusb_subclass 0x1\nusb_protocol 0x1\n"
         "usb_dev_version 0x0100\nusb_functionfs_mode 0x1\nusb_max_packet_size 0x200\n"
         f'usb_dev_path "{mount}/ep0"\nusb_epin_path "{mount}/ep1"\n'

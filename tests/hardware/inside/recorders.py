@@ -77,7 +77,7 @@ def make(
         else:
             _sh("mkfs.exfat", "-L", name[:11], part)
         with _mounted(part, kind, name) as card:
-            sums = _film(card, name, size, paths or [f"Media/DCAM_{name.upper()}_033021_{{stamp}}.mp4"] * files)
+            sums = film(card, name, size, paths or [f"Media/DCAM_{name.upper()}_033021_{{stamp}}.mp4"] * files)
             for path in beside or ():
                 (card / path).parent.mkdir(parents=True, exist_ok=True)
                 (card / path).write_text(f"{name} {path}\n" * 100)
@@ -109,7 +109,7 @@ def _mounted(part: str, kind: str, name: str, access: str = "rw") -> Iterator[Pa
         _sh("umount", str(where))
 
 
-def _film(card: Path, name: str, size: int, paths: list[str]) -> dict[str, str]:
+def film(card: Path, name: str, size: int, paths: list[str]) -> dict[str, str]:
     """Recordings of the last hours, named as DCAM recorders name them, so that each recorder is known by its own."""
     chance = random.Random(name)
     block, sums = chance.randbytes(MIB), {}
