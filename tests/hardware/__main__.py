@@ -10,12 +10,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import apart
 import crashes
 import diskless
 import erasing
 import host
 import image
 import package
+import pages
 import second_bus
 import shows
 import units
@@ -37,6 +39,12 @@ SHOWS: dict[str, Callable[[Station], str]] = {
     "failing-spool": crashes.failing_spool,
     "scores": units.scores,
     "privileges": units.privileges,
+    "pages": pages.started,
+    "wall": pages.wall,
+    "pages-back": pages.back,
+    "pages-apart": apart.from_footage,
+    "figures": pages.figures,
+    "kiosk": apart.kiosk,
     "erase-with-permits": erasing.with_permits,
     "deb": package.replaced,
 }

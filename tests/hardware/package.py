@@ -1,5 +1,6 @@
 """What must be seen of the Debian package: it takes the place of a wheel's installation, works, and leaves evidence."""
 
+import pages
 from shows import Cards, cards, need, need_right, unplug
 from station import PROGRAM, Station
 
@@ -28,6 +29,8 @@ def replaced(station: Station) -> str:
     (arrived,) = station.facts("session.arrived", mark)
     need(arrived["data"]["sighting"]["slot"] == 4, arrived)
     unplug(station, "deb")
+    pages.serve(station)
+    pages.served(station)
     _removed(station, made)
     return (
         f"in the wheel's place in {took:.0f} s, {len(kept)} files as they were; a card confirmed {confirmed:.0f} s "
@@ -39,10 +42,17 @@ def _removed(station: Station, made: Cards) -> None:
     """Removed and purged, the package leaves nothing of the program, and everything that is evidence."""
     guest, pid = station.guest, station.pid
     need(pid, "the daemon does not run")
+    serving = pages.process(station)["Pid"]
     before, facts = _kept(station), station.mark
     guest.run("dpkg", "--remove", "bwcdock", timeout=120)
     guest.run("dpkg", "--purge", "bwcdock", timeout=120)
-    gone = (f"/proc/{pid}", "/opt/bwcdock", "/usr/bin/bwcdock", "/usr/lib/systemd/system/bwcdock.service")
+    gone = (
+        f"/proc/{pid}",
+        f"/proc/{serving}",
+        "/opt/bwcdock",
+        "/usr/bin/bwcdock",
+        "/usr/lib/systemd/system/bwcdock.service",
+    )
     left = guest.run("ls", "-d", *gone, check=False)["out"].split()
     need(not left, f"left behind: {left}")
     need(_stays(station, before), "removing changed what must stay")
