@@ -17,7 +17,10 @@ RUN = Path("/run/bwcdock")
 WEB_STATE = Path("/var/lib/bwcdock-web")
 SERVICE, PAGES, CATALOGUE = "bwcdock.service", "bwcdock-web.service", "bwcdock-catalogue.service"
 ENABLED = (SERVICE, "bwcdock-reader.socket")
-"""What starts with the machine. Erase helper, figures, pages and catalogue are enabled by whoever may decide that."""
+"""What starts with the machine. Erase helper, vendor commands, figures, pages and catalogue are enabled by whoever may
+decide that."""
+ASKED_FOR = ("bwcdock-erase.socket", "bwcdock-vendor.socket")
+"""Sockets of helpers that are off."""
 
 _STATE_PATHS = {"ledger": "ledger", "spool": "spool", "keys": "keys"}
 _PLACEHOLDER = re.compile(r"@[A-Z_]+@")
@@ -163,7 +166,7 @@ def commands(root: Path) -> tuple[tuple[str, ...], ...]:
         ("systemctl", "enable", *ENABLED),
         # Whose the sockets are, and what a daemon at work may open, is as it was when they were started.
         ("systemctl", "restart", "bwcdock-reader.socket"),
-        ("systemctl", "--no-block", "try-restart", "bwcdock-erase.socket", SERVICE, PAGES),
+        ("systemctl", "--no-block", "try-restart", *ASKED_FOR, SERVICE, PAGES),
     )
 
 
@@ -171,8 +174,8 @@ def farewells(root: Path) -> tuple[tuple[str, ...], ...]:
     """What the machine is told before the files go."""
     if root != Path("/"):
         return (("systemctl", f"--root={root}", "disable", *ENABLED, PAGES, CATALOGUE),)
-    sockets = ("bwcdock-reader.socket", "bwcdock-erase.socket")
-    by_hand = (PAGES, CATALOGUE, "bwcdock-erase.socket", "bwcdock-metrics.timer")
+    sockets = ("bwcdock-reader.socket", *ASKED_FOR)
+    by_hand = (PAGES, CATALOGUE, *ASKED_FOR, "bwcdock-metrics.timer")
     return ("systemctl", "disable", "--now", *ENABLED, *by_hand), (
         "systemctl",
         "stop",

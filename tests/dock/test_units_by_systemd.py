@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from bwcdock_drivers import reading
+from bwcdock_drivers.dv16 import frames
 from unit_files import NAMES, UNITS, text, told
 
 SCORES = {
@@ -20,6 +21,7 @@ SCORES = {
     "bwcdock-found.service": 1.5,
     "bwcdock-reader@.service": 1.0,
     "bwcdock-erase@.service": 2.0,
+    "bwcdock-vendor@.service": 1.5,
     "bwcdock-metrics.service": 1.0,
     "bwcdock-web.service": 1.5,
     "bwcdock-catalogue.service": 1.5,
@@ -200,3 +202,14 @@ def test_the_reader_needs_no_call_that_its_filter_refuses(tmp_path):
         assert b'"end"' in ours.recv(1 << 16)
     assert {"recvmsg", "pread64", "prctl"} <= used
     assert used <= allowed("bwcdock-reader@.service")
+
+
+def test_the_helper_for_vendor_commands_needs_no_call_that_its_filter_refuses(tmp_path):
+    """As far as it goes without a recorder: it takes a descriptor, finds that it is no disk's, says so and ends."""
+    ours, its = socket.socketpair()
+    with ours, its, Path("/dev/null").open("rb") as no_disk:
+        socket.send_fds(ours, [frames.HELLO], [no_disk.fileno()])
+        used = called(tmp_path, sys.executable, "-I", "-m", "bwcdock_drivers.dv16.helper", stdin=its, stdout=its)
+        assert frames.read_reply(ours) == (frames.Standing.NOT_ONE, b"")
+    assert {"recvmsg", "fcntl"} <= used
+    assert used | {"ioctl"} <= allowed("bwcdock-vendor@.service")

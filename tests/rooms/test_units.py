@@ -12,15 +12,18 @@ import pytest
 from bwcdock import install, settings
 from bwcdock.desk import line
 from bwcdock_drivers import reading, sandbox
+from bwcdock_drivers.dv16 import unit
 from unit_files import NAMES, UNITS, one, seconds, size, text, told
 
 DAEMON, FOUND = "bwcdock.service", "bwcdock-found.service"
 READER, ERASE = "bwcdock-reader@.service", "bwcdock-erase@.service"
+VENDOR = "bwcdock-vendor@.service"
 METRICS = "bwcdock-metrics.service"
 WEB, KIOSK = "bwcdock-web.service", "bwcdock-kiosk.service.example"
 CATALOGUE = "bwcdock-catalogue.service"
-SERVICES = (DAEMON, FOUND, READER, ERASE, METRICS, WEB, CATALOGUE)
-OTHERS = ("bwcdock-reader.socket", "bwcdock-erase.socket", "bwcdock-metrics.timer")
+SERVICES = (DAEMON, FOUND, READER, ERASE, VENDOR, METRICS, WEB, CATALOGUE)
+SOCKETS = ("bwcdock-reader.socket", "bwcdock-erase.socket", "bwcdock-vendor.socket")
+OTHERS = (*SOCKETS, "bwcdock-metrics.timer")
 DOCK = "bwcdock-dock"
 CONFS = ("sysusers.d/bwcdock.conf", "tmpfiles.d/bwcdock.conf")
 
@@ -45,18 +48,21 @@ def test_units_name_only_units_that_there_are(name):
                 assert other in NAMES or not other.startswith("bwcdock"), (key, other)
 
 
-@pytest.mark.parametrize(("name", "module"), [(READER, "bwcdock_drivers.reader"), (ERASE, "bwcdock.erase_helper")])
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [(READER, "bwcdock_drivers.reader"), (ERASE, "bwcdock.erase_helper"), (VENDOR, "bwcdock_drivers.dv16.helper")],
+)
 def test_what_is_started_is_there(name, module):
     assert one(name, "[Service] ExecStart") == f"@BIN@/python -I -m {module}"
     assert importlib.util.find_spec(module)
 
 
-def test_the_daemon_finds_the_socket_of_its_readers():
-    assert (
-        f"{reading.SOCKET_VARIABLE}={one('bwcdock-reader.socket', '[Socket] ListenStream')}"
-        in told(DAEMON)["[Service] Environment"]
-    )
-    for socket in ("bwcdock-reader.socket", "bwcdock-erase.socket"):
+def test_the_daemon_finds_the_sockets_of_its_readers_and_of_vendor_commands():
+    for variable, socket in ((reading.SOCKET_VARIABLE, "reader"), (unit.SOCKET_VARIABLE, "vendor")):
+        listens = one(f"bwcdock-{socket}.socket", "[Socket] ListenStream")
+        assert f"{variable}={listens}" in told(DAEMON)["[Service] Environment"]
+    assert "bwcdock-vendor.socket" not in install.ENABLED, "most docks have no such recorders"
+    for socket in SOCKETS:
         made = told(socket)
         assert made["[Socket] ListenStream"][0].startswith("/run/bwcdock/")
         assert made["[Socket] Accept"] == ["yes"]
@@ -82,11 +88,11 @@ def test_it_never_gives_up():
     assert told(DAEMON)["[Service] Restart"] == ["always"]
     assert told(WEB)["[Service] Restart"] == ["always"]
     assert told(CATALOGUE)["[Service] Restart"] == ["always"]
-    for name in (DAEMON, FOUND, WEB, CATALOGUE, "bwcdock-reader.socket", "bwcdock-erase.socket"):
+    for name in (DAEMON, FOUND, WEB, CATALOGUE, *SOCKETS):
         assert one(name, "[Unit] StartLimitIntervalSec") == "0"
-    for name in ("bwcdock-reader.socket", "bwcdock-erase.socket"):
+    for name in SOCKETS:
         assert one(name, "[Socket] TriggerLimitIntervalSec") == "0"
-    for name in (READER, ERASE):
+    for name in (READER, ERASE, VENDOR):
         assert one(name, "[Unit] CollectMode") == "inactive-or-failed", "failed instances would pile up"
 
 
@@ -95,6 +101,8 @@ def test_sizes_fit_the_program():
     # The interpreter takes some 40 MiB before it is locked in.
     assert size(READER, "[Service] MemoryMax") > sandbox.MEMORY_ROOM + (64 << 20)
     assert size(DAEMON, "[Service] MemoryMax") >= 1 << 30
+    assert int(one("bwcdock-vendor.socket", "[Socket] MaxConnections")) >= settings.Limits().recorders_at_once
+    assert "[Service] PrivateDevices" not in told(VENDOR), "it would take away the one capability"
 
 
 # --- what each may do; a line that is added here is a power that is given on purpose ----------------------------------
@@ -120,6 +128,11 @@ POWERS = {
     ERASE: {
         "CapabilityBoundingSet": ["CAP_SYS_ADMIN"], "AmbientCapabilities": [""],
         "DevicePolicy": ["closed"], "DeviceAllow": ["block-sd rw"],
+        "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["AF_UNIX"], "IPAddressDeny": ["any"],
+    },
+    # No device, so that it can open none: it has the one that the station hands over.
+    VENDOR: {
+        "CapabilityBoundingSet": ["CAP_SYS_RAWIO"], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
         "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["AF_UNIX"], "IPAddressDeny": ["any"],
     },
     WEB: {
