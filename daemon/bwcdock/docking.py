@@ -16,6 +16,7 @@ from bwcdock.steps.dock import Docked, claimant, dock
 from bwcdock.steps.erase import Looked, look
 from bwcdock.steps.pull import Progress, Pull
 from bwcdock.steps.recheck import recheck
+from bwcdock.steps.switch import Told
 
 STALL_LOOKS = 8
 """How often within its time limit a read is looked at: a hung one is given up at most an eighth too late."""
@@ -28,12 +29,14 @@ class Docking:
     """A recorder from plug to unplug. All methods belong to the event loop; all blocking work goes to the lane.
 
     ``leaving`` is set while its pulls end; ``gone`` by the station, so that it is let go of once. ``since`` is when it
-    was opened, in monotonic seconds.
+    was opened, in monotonic seconds. ``told`` is what the recorder said before it became the disk it is now, or before
+    it was told to become one.
     """
 
-    def __init__(self, bench: Bench, sighting: Sighting, session: str) -> None:
+    def __init__(self, bench: Bench, sighting: Sighting, session: str, told: Told | None = None) -> None:
         self.sighting = sighting
         self.session = session
+        self.told = told
         self.serial = ""
         self.records: frozenset[str] = frozenset()
         self.leaving = False
@@ -61,7 +64,7 @@ class Docking:
         if driver is None:
             return None
         self._recorder = await self._lane.call(self._open, driver, timeout_s=limits.open_timeout_s)
-        listing = self._lane.submit(dock, self._bench, self.session, driver.name, self._recorder, self._buffers)
+        listing = self._lane.submit(self._list, driver, self._recorder)
         docked = await self._while_it_moves(listing, limits.list_timeout_s)
         self.serial = docked.identity.serial
         self.records = frozenset(docked.items)
@@ -78,6 +81,14 @@ class Docking:
             elif loop.time() - since > limit_s and not listing.done():
                 self._lane.give_up(f"did not answer within {limit_s:g} s")
         return listing.result()
+
+    def _list(self, driver: Driver, recorder: Recorder) -> Docked:
+        docked = dock(self._bench, self.session, driver.name, recorder, self._buffers, self.told)
+        if docked.told is not None:
+            # Known before its disk can be sighted; and let go of, since what holds it open could keep it from coming.
+            self.told, self._recorder = docked.told, None
+            self._stack.close()
+        return docked
 
     def _open(self, driver: Driver) -> Recorder:
         return self._stack.enter_context(driver.open(self.sighting))
@@ -96,7 +107,7 @@ class Docking:
         if self._recorder is None or self.leaving:
             return None
         limit_s = self._bench.settings.pull.open_timeout_s
-        return await self._lane.call(recheck, self._bench, self.session, self._recorder, timeout_s=limit_s)
+        return await self._lane.call(recheck, self._bench, self.session, self._recorder, self.told, timeout_s=limit_s)
 
     async def pull(self, record: Record, house: Lane) -> tuple[Fact, ...]:
         """Read one recording on the lane, finish it on ``house``; what it proved. Raises what reading raises."""

@@ -16,6 +16,7 @@ from bwcdock.lanes import Lane, own_lane
 from bwcdock.ports import Driver, Watch
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.outcome import Outcome
+from bwcdock.steps.switch import not_come
 
 log = structlog.get_logger()
 
@@ -135,7 +136,7 @@ class Docks:
         await docking.leave()
         port = sighting.port
         log.info("recorder.changed", port=port, session=docking.session)
-        self._dockings[port] = Docking(self._bench, sighting, docking.session)
+        self._dockings[port] = Docking(self._bench, sighting, docking.session, docking.told)
         await self._dock(self._dockings[port], Reappeared(session=docking.session, sighting=sighting))
 
     async def _dock(self, docking: Docking, first: Fact) -> None:
@@ -152,10 +153,21 @@ class Docks:
             log.warning("recorder.unclaimed", port=docking.sighting.port)
             await self._known.advance(Unclaimed(session=docking.session, reason="no driver knows it"))
             return
+        if docked.told is not None:
+            log.info("recorder.switches", recorder=docking.serial, session=docking.session)
+            self._known.spawn(self._expect(docking), f"expect a disk at {docking.sighting.port}")
+            return
         log.info("recorder.listed", recorder=docking.serial, files=len(docked.items), refused=docked.refused)
         # Also what this listing found to be lost: an earlier docking may wait for its receipt because of it.
         await self._known.know([*docked.items, *docked.lost])
         await self._known.know_session(docking.session)
+
+    async def _expect(self, docking: Docking) -> None:
+        """Wait for the disk of a recorder that was told to become one: so long to go as to come."""
+        limit_s = 2 * self._bench.settings.dock.switch_s
+        await asyncio.sleep(limit_s)
+        if self._dockings.get(docking.sighting.port) is docking and not docking.gone:
+            await self.fault(docking, not_come(limit_s))
 
     # --- let go -------------------------------------------------------------------------------------------------------
 

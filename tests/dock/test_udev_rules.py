@@ -160,11 +160,30 @@ def test_a_device_at_a_slot_is_left_alone_by_everything_else():
 
 
 @inside
-@pytest.mark.parametrize("interfaces", [":080650:", ":060101:080650:", ":080650:ff0000:"])
-def test_requests_cannot_be_written_to_what_holds_a_disk(interfaces):
+def test_requests_cannot_be_written_to_what_holds_a_disk():
     bus = with_rules()
-    done = Done(bus.plug("1.1", interfaces))
-    assert (done.told["BWCDOCK_SLOT"], done.mode, done.group) == ("3", "0440", "999")
+    for interfaces in (":080650:", ":060101:080650:", ":080650:ff0000:"):
+        path = bus.plug("1.1", interfaces)
+        done = Done(path)
+        assert (done.told["BWCDOCK_SLOT"], done.mode, done.group) == ("3", "0440", "999"), interfaces
+        bus.pull(path)
+
+
+@inside
+def test_a_disk_of_a_make_that_only_speaks_at_first_is_marked_and_no_other():
+    bus = with_rules()
+    bus.plug("1.1")
+    # What udev's usb_id would read of the disk's INQUIRY.
+    told = Path("/run/udev/rules.d/61-usb-id.rules")
+    disk = bus.disk("1.1", "sdb", size=0)
+    raw, elsewhere = bus.raw(disk), bus.disk("1.3", "sdc", size=0)
+    for vendor, marked in {"DV16": True, "dv16_dev": True, "Generic": False, "XDV16": False}.items():
+        told.write_text(f'SUBSYSTEM=="block|scsi_generic", ENV{{ID_VENDOR}}="{vendor}"\n')
+        done = Done(disk)
+        assert (done.told.get("BWCDOCK_CONTROL") == "1") == marked, vendor
+        assert (done.mode, done.group) == ("0440", "999")  # no more than any disk, also while it only speaks
+        assert (Done(raw).mode, Done(raw).group) == ("0600", "0")
+        assert "BWCDOCK_CONTROL" not in Done(elsewhere).told
 
 
 @inside

@@ -308,3 +308,42 @@ def test_a_remove_of_the_device_that_was_there_before_does_not_take_the_new_one(
     assert bus.nodes == (usb(number=8),)
     bus.gone(usb().path, {"DEVNAME": "/dev/bus/usb/001/008"})
     assert bus.nodes == ()
+
+
+# --- disks that only speak as yet -------------------------------------------------------------------------------------
+
+
+def speaking(**more):
+    return disk(blocks=0, readonly=False, BWCDOCK_CONTROL="1", **more)
+
+
+def test_a_disk_that_only_speaks_is_a_control_interface():
+    docks = sighted(usb(), speaking())
+    assert ports(docks) == [("1.1", "/dev/sdb")]
+    assert docks.sightings(2.0)[0].subsystem == "usb"
+    assert codes(docks) == []  # there is nothing on it that could be written to
+
+
+@pytest.mark.parametrize("seq", [1, 2])
+def test_its_medium_makes_it_another_sighting_of_the_same_port(seq):
+    control = sighted(usb(), speaking())
+    as_disk = sighted(usb(), disk(seq=seq, BWCDOCK_CONTROL="1"), before=control)
+    assert ports(as_disk) == [("1.1", "/dev/sdb")]
+    assert as_disk.sightings(2.0)[0].subsystem == "block"
+    assert as_disk.docked != control.docked
+    assert sighted(usb(), speaking(), before=as_disk).docked == control.docked
+
+
+def test_it_may_go_and_come_back_as_a_disk():
+    control = sighted(usb(), speaking())
+    between = sighted(before=control, at=3.0)
+    assert ports(between, at=17.0) == [("1.1", "/dev/sdb")]
+    assert ports(between, at=18.1) == []
+    back = sighted(usb(number=8), disk(name="sdc", seq=3), before=between, at=9.0)
+    assert ports(back, at=9.0) == [("1.1", "/dev/sdc")]
+
+
+def test_the_table_knows_it_by_what_it_is():
+    bus = Bus()
+    bus.seen(speaking())
+    assert bus.whole([disk(BWCDOCK_CONTROL="1")]) == 1

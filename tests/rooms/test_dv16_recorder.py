@@ -215,6 +215,23 @@ def test_an_empty_password_opens_nothing():
         recorder.unlock("")
 
 
+@pytest.mark.parametrize("leaves", ["at once", "with a broken answer"])
+def test_one_that_is_gone_over_it_has_obeyed(leaves):
+    with docked(made := Dv16Recorder(leaves=leaves)) as recorder:
+        recorder.unlock("246810")
+        recorder.switch_to_disk()
+        assert not recorder.present()
+    assert made.is_disk
+
+
+def test_one_that_refuses_and_stays_has_not():
+    with docked(Dv16Recorder(refuses={6})) as recorder:
+        recorder.unlock("246810")
+        with pytest.raises(Misbehaved, match="TO_DISK") as found:
+            recorder.switch_to_disk()
+    assert found.value.op == "switch"
+
+
 def test_without_a_card_it_stays_as_it_is():
     with docked(made := Dv16Recorder(has_card=False)) as recorder:
         recorder.unlock("246810")

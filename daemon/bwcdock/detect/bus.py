@@ -33,7 +33,14 @@ class Node:
     @property
     def key(self) -> tuple[str, str]:
         """What is another at every plug-in and with every card: path and disk sequence, or path and device number."""
+        if self.is_control:
+            return self.path, "control"
         return self.path, self.properties.get("DISKSEQ", "") if self.subsystem == "block" else self.source
+
+    @property
+    def is_control(self) -> bool:
+        """Whether this disk is a recorder that only speaks as yet: udev's rules know its make, it has no medium."""
+        return self.subsystem == "block" and not self.blocks and "BWCDOCK_CONTROL" in self.properties
 
     @property
     def place(self) -> Place | None:
@@ -160,13 +167,15 @@ def look(nodes: Sequence[Node], before: Docks, policy: Policy, at: float) -> Doc
 
 
 def _sighted(nodes: Sequence[Node], policy: Policy) -> Iterator[tuple[Node, Place]]:
-    """Disks with a medium, and USB devices that may be a recorder without a disk; only where recorders are taken."""
+    """Disks with a medium, recorders that will become one, and USB devices that may be a recorder without a disk; only
+    where recorders are taken.
+    """
     for node in nodes:
         place = node.place
         if place is None or not (place.port in policy.slots or policy.any_port):
             continue
         if node.subsystem == "block":
-            if node.blocks:
+            if node.blocks or node.is_control:
                 yield node, place
         elif not (place.interface or _is_aside(node) or _has_disk(node, nodes)):
             yield node, place
@@ -191,7 +200,8 @@ def _docked(node: Node, place: Place, taken: Mapping[str, Docked], policy: Polic
     port = next(name for name in names if name not in taken)
     since = node.properties.get("USEC_INITIALIZED", "")
     kept = ("DISKSEQ", "SUBSYSTEM")
-    told = {**node.properties, "SUBSYSTEM": node.subsystem}
+    # A disk that only speaks as yet is a control interface like one of the bus: what comes of it is the same docking.
+    told = {**node.properties, "SUBSYSTEM": "usb" if node.is_control else node.subsystem}
     properties = {
         k: escape(v.encode()[:PROPERTY_MAX]) for k, v in told.items() if v and (k.startswith("ID_") or k in kept)
     }
@@ -232,7 +242,7 @@ def _findings(nodes: Sequence[Node], docked: Sequence[Docked], policy: Policy) -
         taken = place.port in policy.slots or policy.any_port
         if node.subsystem == "block":
             each = sighted.get(node.key)
-            if each and not node.readonly:
+            if each and node.blocks and not node.readonly:
                 where = _where(each.sighting.slot, place.port)
                 what = f"The disk {where} is not write-protected by the kernel."
                 remedy = "Put the udev rules in force (`bwcdock doctor` says which are missing) and plug it in again."

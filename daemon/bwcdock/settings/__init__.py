@@ -30,7 +30,7 @@ from bwcdock.settings.sinks import FolderSink, S3Sink, SftpSink, Sink
 
 __all__ = [
     "Catalogue", "Checks", "Dock", "Drop", "Erase", "FolderSink", "Law", "Ledger", "Limits", "Log", "Papers", "Paths",
-    "Pull", "Push", "S3Sink", "Secret", "Settings", "SftpSink", "Sink", "Spool", "Station", "Watch", "Web",
+    "Pull", "Push", "S3Sink", "Secret", "Settings", "SftpSink", "Sink", "Spool", "Station", "Unlock", "Watch", "Web",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -83,6 +83,14 @@ class Dock(Table):
     any_port: Flag = False
     switch_s: Seconds = 15
     resync_s: Seconds = 60
+
+
+class Unlock(Table):
+    """The password of recorders that ask for one before they show their files."""
+
+    driver: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+    serials: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
+    password: Secret
 
 
 class Checks(Table):
@@ -232,6 +240,7 @@ class Settings(Table):
     drop: Annotated[tuple[Drop, ...], Field(max_length=100)] = ()
     watch: Watch = Watch()
     dock: Dock = Dock()
+    unlock: Annotated[tuple[Unlock, ...], Field(max_length=100)] = ()
     checks: Checks = Checks()
     pull: Pull = Pull()
     spool: Spool = Spool()

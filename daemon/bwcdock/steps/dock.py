@@ -40,13 +40,14 @@ from bwcdock.core.session import Session
 from bwcdock.errors import Misbehaved, Unplugged, Unreadable, Untrue
 from bwcdock.lanes import moved
 from bwcdock.ledger import Ledger, parts
-from bwcdock.ports import Driver, Recorder
+from bwcdock.ports import Driver, Recorder, SwitchesToDisk
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.book import once_each
 from bwcdock.steps.bounds import bounded, credible, plausible
 from bwcdock.steps.law import obligation_of, stated
 from bwcdock.steps.pull import edges
+from bwcdock.steps.switch import Told, condition_of, identity_of, switch
 
 EARLIER = 20
 """How many earlier dockings are looked through: for one that was listed as a whole, and for two at once."""
@@ -74,13 +75,15 @@ KNOWN = 5000
 class Docked:
     """What docking found: the identity, the items by record id, and whether the checks refused the recorder.
 
-    ``lost`` are the records that were given up, because they are not on this card any more.
+    ``lost`` are the records that were given up, because they are not on this card any more. ``told``: it has no files
+    yet, and was told to become a disk.
     """
 
     identity: Identity
     items: dict[str, Item] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     refused: bool = False
+    told: Told | None = None
 
 
 def claimant(drivers: Sequence[Driver], sighting: Sighting) -> Driver | None:
@@ -90,23 +93,31 @@ def claimant(drivers: Sequence[Driver], sighting: Sighting) -> Driver | None:
     return surest[2] if surest and surest[0] > 0 else None
 
 
-def dock(bench: Bench, session: str, driver: str, recorder: Recorder, buffers: Buffers) -> Docked:
-    """Identify, check and list; every answer becomes a fact at once. Raises what a recorder may raise."""
-    identity = recorder.identity()
+def dock(
+    bench: Bench, session: str, driver: str, recorder: Recorder, buffers: Buffers, told: Told | None = None
+) -> Docked:
+    """Identify, check and list; every answer becomes a fact at once. Raises what a recorder may raise.
+
+    One that only speaks is told to become a disk instead; ``told`` is what it said before, once it is that disk.
+    """
+    identity, doubts = identity_of(told, recorder.identity())
     asked = bench.book.ask(lambda ledger: ledger.sessions(recorder=identity.serial, limit=EARLIER))
     earlier = [other for other in asked if other.id != session]
     bench.book.record([Identified(session=session, recorder=identity.serial, driver=driver, identity=identity)])
     now = bench.clock.now()
-    condition = credible(recorder.condition(now))
-    findings = checks.assess(identity, condition, limits(bench), now, articles=articles(bench))
+    condition = condition_of(told, credible(recorder.condition(now)))
+    findings = (*doubts, *checks.assess(identity, condition, limits(bench), now, articles=articles(bench)))
     # The driver's own notes are among the findings already; a leaf has no room for them twice.
     bare = replace(condition, notes=())
-    told = bounded(findings, bench.settings.limits.findings_per_session)
-    bench.book.record([Checked(session=session, recorder=identity.serial, condition=bare, findings=told)])
+    shown = bounded(findings, bench.settings.limits.findings_per_session)
+    bench.book.record([Checked(session=session, recorder=identity.serial, condition=bare, findings=shown)])
     refusals = tuple(f for f in findings if f.severity is Severity.REFUSE)
     if refusals:
         bench.book.record([Refused(session=session, recorder=identity.serial, findings=refusals)])
         return Docked(identity=identity, refused=True)
+    if isinstance(recorder, SwitchesToDisk):
+        switch(bench.settings.unlock, driver, identity.serial, recorder)
+        return Docked(identity=identity, told=Told(identity=identity, condition=bare))
     items = recorder.items()
     most = bench.settings.limits.items_per_recorder
     if len(items) > most:

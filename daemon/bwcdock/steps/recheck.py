@@ -9,16 +9,19 @@ from bwcdock.ports import Recorder
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.bounds import credible
 from bwcdock.steps.dock import articles, limits
+from bwcdock.steps.switch import Told, condition_of, identity_of
 
 
-def recheck(bench: Bench, session: str, recorder: Recorder) -> Fact | None:
+def recheck(bench: Bench, session: str, recorder: Recorder, told: Told | None = None) -> Fact | None:
     """What is otherwise than the last check found, or ``None``: a look that says nothing new is no fact.
+
+    ``told`` is what it said before it became a disk.
 
     Blocking, on the recorder's lane. Raises what a recorder may raise. If it dies here, the next look finds the same.
     """
-    identity = recorder.identity()
+    identity, _ = identity_of(told, recorder.identity())
     now = bench.clock.now()
-    bare = replace(credible(recorder.condition(now)), notes=())
+    bare = replace(condition_of(told, credible(recorder.condition(now))), notes=())
     found = checks.assess(identity, bare, limits(bench), now, articles=articles(bench))
     known = bench.book.ask(lambda ledger: ledger.session(session))
     before = known.findings if known else ()

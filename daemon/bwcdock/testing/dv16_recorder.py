@@ -31,6 +31,8 @@ class Dv16Recorder:
     clock: tuple[int, ...] = ()
     overwritten: list[str] = field(default_factory=list)
     says: dict[int, bytes] = field(default_factory=dict)
+    leaves: str = ""
+    """How it goes when it becomes a disk: at once, so that nothing answers any more, or with a broken answer."""
     refuses: set[int] = field(default_factory=set)
     heard: list[tuple[bytes, bytes]] = field(default_factory=list)
 
@@ -72,7 +74,11 @@ class Dv16Recorder:
             case 5:
                 self.clock = struct.unpack("<H5B", data)
             case 6:
-                self.is_disk = True
+                self.is_disk, self.is_there = True, self.is_there and not self.leaves
+                if self.leaves == "at once":
+                    raise Unplugged("read", "The recorder is no longer there.", "Plug it in again.")
+                if self.leaves:
+                    raise _refused()
             case 4 | 9 | 10 | 11:
                 self.overwritten.append({4: "identity", 9: "everything", 10: "password", 11: "model"}[cdb[5]])
             case _:

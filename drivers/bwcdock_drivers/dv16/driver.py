@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bwcdock.core.facts import Condition, Drift, Identity, Sighting
-from bwcdock.errors import Misbehaved, NotAllowed
+from bwcdock.errors import Misbehaved, NotAllowed, Unplugged
 from bwcdock.ports import Recorder
 
 from bwcdock_drivers import control
@@ -22,6 +22,10 @@ from .wire import Command, Malformed
 
 STEP_MS: Final = 1000
 """Its clock is set in whole seconds, at the turn of one; how long it takes over that nobody knows."""
+
+
+LEAVE_S: Final = 1.0
+"""How long after a broken answer to the command for disk mode it may still be seen to go."""
 
 
 class Dv16Driver:
@@ -107,7 +111,16 @@ class Dv16Recorder(control.Speaking):
             raise control.locked("switch")
         if not control.answered("switch", Malformed, lambda: wire.has_card(self._ask(Command.CARD))):
             raise NotAllowed("switch", "It says that there is no card in it.", "Put its card in, and dock it again.")
-        self._tell("switch", Command.TO_DISK)
+        try:
+            self._tell("switch", Command.TO_DISK)
+        except Unplugged:
+            return  # gone over it, which is how it obeys
+        except Misbehaved:
+            until = time.monotonic() + LEAVE_S
+            while self._unit.alive():
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
 
     def set_clock(self, now: datetime) -> Drift:
         """Set it at the next full second (:class:`bwcdock.ports.SetsClock`).
