@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bwcdock.core.facts import Drift, Finding, Identity, Item, Kind, Severity, Sighting
+from bwcdock.core.inquiry import inquiry
 
 from . import naming
+from .matching import Looks
 from .naming import Found, Named
 from .quirks import Quirk, Quirks
 
@@ -70,17 +72,24 @@ def finding(
 
 def described(card: Card, quirks: Quirks) -> Described:
     """Choose the quirk and read the card with it."""
-    quirk = quirks.choose(
-        label=card.label,
-        filesystem=card.filesystem,
-        inquiry=_inquiry(card.sighting),
-        paths=[f.inner for f in card.found],
+    quirk, *tied = quirks.fitting(
+        Looks(
+            label=card.label,
+            filesystem=card.filesystem,
+            inquiry=inquiry(card.sighting.properties),
+            paths=[f.inner for f in card.found],
+            told=card.sighting.properties,
+        )
     )
     kept = [f for f in card.found if not naming.skipped(quirk, f)]
     named = [naming.describe(quirk, f) for f in kept]
     items = naming.with_sidecars(quirk, sorted((n.item for n in named), key=lambda i: i.path))
     identity, mixed = _identity(card, quirk, named)
     notes = [*card.notes, *mixed]
+    if tied:
+        names = [(q.name, q.about) for q in (quirk, *tied)]
+        what = f"{len(names)} quirks describe this recorder equally closely; {quirk.name} is taken by its name alone."
+        notes.append(finding("quirk.tie", Severity.WARN, what, "Give one of them another condition in [match].", names))
     if len(kept) < len(card.found):
         left = [(f.path, f"{f.size} bytes") for f in card.found if naming.skipped(quirk, f)]
         what = f"Files left on the recorder because the quirk {quirk.name} says they are no recordings: {len(left)}."
@@ -99,13 +108,6 @@ def described(card: Card, quirks: Quirks) -> Described:
         plugged=max(plugged, key=lambda f: (f.modified or datetime.min, f.path), default=None),  # noqa: DTZ901
         newest=_newest(items, {f.path: f.resolution_ms for f in card.found}),
     )
-
-
-def _inquiry(sighting: Sighting) -> str:
-    """SCSI vendor and product as udev tells them, without the blanks they are padded with."""
-    told = dict(sighting.properties)
-    text = told.get("ID_VENDOR", "") + told.get("ID_MODEL", "")
-    return "".join(c for c in text.lower() if c not in " _")
 
 
 def _identity(card: Card, quirk: Quirk, named: Sequence[Named]) -> tuple[Identity, tuple[Finding, ...]]:

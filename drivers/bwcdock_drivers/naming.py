@@ -156,10 +156,23 @@ def _marked(rule: MarkerRule, found: Found, flag: str) -> bool:
     )
 
 
+def read_name(quirk: Quirk, inner: str) -> tuple[int, re.Match[str] | None]:
+    """The first naming pattern that fits the path, by its place, and what it reads; -1 and nothing where none does."""
+    for place, pattern in enumerate(quirk.naming.patterns):
+        if match := pattern.search(inner):
+            return place, match
+    return -1, None
+
+
+def named_groups(match: re.Match[str] | None) -> dict[str, str]:
+    """What a naming pattern read, by group; groups that are empty or did not take part are left out."""
+    return {name: text for name, text in match.groupdict().items() if text} if match else {}
+
+
 def describe(quirk: Quirk, found: Found) -> Named:
     """The item a file is, with everything its name says."""
-    match = next((m for p in quirk.naming.patterns if (m := p.search(found.inner))), None)
-    groups = {k: v for k, v in match.groupdict().items() if v} if match else {}
+    _, match = read_name(quirk, found.inner)
+    groups = named_groups(match)
     kind = kind_of(quirk, found.path)
     own_zone = found.zone or quirk.clock.zone
     seq = groups.get("seq", "")

@@ -5,136 +5,32 @@ pattern that does not compile or could run away, and a zone nobody knows are err
 quirk that is silently ignored costs evidence.
 """
 
-import fnmatch
-import re
 import tomllib
-from collections.abc import Iterable, Sequence
-from datetime import timedelta, timezone, tzinfo
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Any, Literal
 
 from bwcdock.core.facts import Kind
 from bwcdock.errors import Misused
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-PATTERN_MAX = 400
-"""The longest pattern of a quirk, in characters: twice the longest one shipped; a longer one cannot be reviewed."""
+from .matching import Looks, Match
+from .patterns import GROUPS as GROUPS  # noqa: PLC0414 - what a naming pattern may name is part of what a quirk is
+from .patterns import Extension, Group, NamePattern, PathPattern, Regex, Strict, Text, Zone
+from .patterns import zone as zone  # noqa: PLC0414
 
-GROUPS = frozenset({"device", "officer", "date", "time", "start", "end", "seq", "series", "flag", "activity", "model"})
-"""What a naming pattern may name."""
-
-# A repeated group that itself repeats, such as (a+)+: on a hostile name it tries every way of cutting the text.
-_RUNAWAY = re.compile(r"[*+}]\)(?:[*+]|\{\d+,)")
-
-FileSystem = Literal["fat12", "fat16", "fat32", "exfat", "ntfs", "ext", "folder", "mtp"]
 Basis = Literal["name-group", "label", "volume-serial"]
 Attribute = Literal["read-only", "hidden", "system"]
 
 
-def _bounded(text: object) -> str:
-    if not isinstance(text, str):
-        raise ValueError("must be text")
-    if len(text) > PATTERN_MAX:
-        raise ValueError(f"is longer than {PATTERN_MAX} characters")
-    return text
-
-
-def _regex(text: object) -> re.Pattern[str]:
-    pattern = _bounded(text)
-    if _RUNAWAY.search(pattern):
-        raise ValueError("repeats a repetition and could run away on a hostile name")
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression ({error})") from error
-
-
-def _path_pattern(text: object) -> re.Pattern[str]:
-    """A glob over the whole relative path (``*`` crosses folders, case does not matter), or ``re:`` and a regex."""
-    pattern = _bounded(text)
-    if pattern.startswith("re:"):
-        return _regex(pattern[3:])
-    return re.compile(fnmatch.translate(pattern), re.IGNORECASE)
-
-
-def _naming(text: object) -> re.Pattern[str]:
-    pattern = _regex(text)
-    unknown = sorted(set(pattern.groupindex) - GROUPS)
-    if unknown:
-        raise ValueError(f"names the group {unknown[0]}; it may name {', '.join(sorted(GROUPS))}")
-    return pattern
-
-
-def _extension(text: object) -> str:
-    word = _bounded(text).lower()
-    if not re.fullmatch(r"[a-z0-9]{1,16}", word):
-        raise ValueError("is not an extension (letters and digits, no dot)")
-    return word
-
-
-def _zone(text: object) -> str:
-    name = _bounded(text)
-    try:
-        zone(name)
-    except (ValueError, OSError, KeyError) as error:
-        raise ValueError("is neither an IANA zone nor +hh:mm") from error
-    return name
-
-
-Regex = Annotated[re.Pattern[str], BeforeValidator(_regex)]
-PathPattern = Annotated[re.Pattern[str], BeforeValidator(_path_pattern)]
-NamePattern = Annotated[re.Pattern[str], BeforeValidator(_naming)]
-Extension = Annotated[str, BeforeValidator(_extension)]
-Zone = Annotated[str, BeforeValidator(_zone)]
-
-
-def zone(name: str) -> tzinfo:
-    """The zone called ``name``: an IANA name or ``+hh:mm``. ``ValueError`` or ``KeyError`` where there is none."""
-    fixed = re.fullmatch(r"([+-])(\d{2}):([0-5]\d)", name)
-    if not fixed:
-        return ZoneInfo(name)
-    minutes = int(fixed[2]) * 60 + int(fixed[3])
-    return timezone(timedelta(minutes=-minutes if fixed[1] == "-" else minutes))
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class Match(_Strict):
-    """When a quirk applies: every condition given must hold; the more there are, the closer the match."""
-
-    label: Regex | None = None
-    filesystem: tuple[FileSystem, ...] = ()
-    paths: tuple[PathPattern, ...] = ()
-    inquiry: Regex | None = None
-    """Searched in the SCSI vendor and product of the sighting, lower case, without blanks and underscores."""
-
-    @property
-    def weight(self) -> int:
-        """How many conditions there are."""
-        return len(self.paths) + sum(bool(c) for c in (self.label, self.filesystem, self.inquiry))
-
-    def holds(self, *, label: str, filesystem: str, inquiry: str, paths: Sequence[str]) -> bool:
-        """Whether all conditions hold for this card."""
-        if self.label and not self.label.search(label):
-            return False
-        if self.filesystem and filesystem not in self.filesystem:
-            return False
-        if self.inquiry and not self.inquiry.search(inquiry):
-            return False
-        return all(any(p.search(path) for path in paths) for p in self.paths)
-
-
-class Naming(_Strict):
+class Naming(Strict):
     """Patterns searched in the whole relative path, in order; the first that fits speaks."""
 
     patterns: tuple[NamePattern, ...] = ()
 
 
-class IdentityRule(_Strict):
+class IdentityRule(Strict):
     """Where the serial comes from, tried in order, and what is known of the maker."""
 
     serial: tuple[Basis, ...] = ("name-group", "label", "volume-serial")
@@ -149,14 +45,14 @@ class IdentityRule(_Strict):
         return self
 
 
-class Skip(_Strict):
+class Skip(Strict):
     """What is not an item: paths by glob, and whole folders by name, where only recordings are items (``stray``)."""
 
     folders: tuple[str, ...] = ()
     globs: tuple[PathPattern, ...] = ()
 
 
-class MarkerRule(_Strict):
+class MarkerRule(Strict):
     """What gives a marker: any one of these."""
 
     folders: tuple[str, ...] = ()
@@ -165,21 +61,28 @@ class MarkerRule(_Strict):
     flags: tuple[str, ...] = ()
 
 
-class Sidecar(_Strict):
+class Sidecar(Strict):
     """Extensions of files that belong to another, and the pattern whose groups, joined, pair them (default: stem)."""
 
     extensions: tuple[Extension, ...] = ()
     key: Regex | None = None
 
 
-class ClockRule(_Strict):
+class ClockRule(Strict):
     """A file the firmware writes at every plug-in, and the zone the recorder's clock is set to."""
 
     plug_file: PathPattern | None = None
     zone: Zone = "Asia/Shanghai"
 
 
-class Quirk(_Strict):
+class Example(Strict):
+    """A path as it lies on such a recorder, and what the naming patterns read of it, by group: for the linter."""
+
+    path: Text
+    reads: dict[Group, Text] = Field(default_factory=dict)
+
+
+class Quirk(Strict):
     """One quirk file. ``about`` says where its facts come from; ``name`` is the file's stem."""
 
     name: str = ""
@@ -188,10 +91,11 @@ class Quirk(_Strict):
     naming: Naming = Naming()
     identity: IdentityRule = IdentityRule()
     skip: Skip = Skip()
-    markers: dict[str, MarkerRule] = {}
+    markers: dict[str, MarkerRule] = Field(default_factory=dict)
     sidecar: Sidecar = Sidecar()
     clock: ClockRule = ClockRule()
-    kinds: dict[Extension, Kind] = {}
+    kinds: dict[Extension, Kind] = Field(default_factory=dict)
+    example: tuple[Example, ...] = ()
 
 
 DEFAULT = "default"
@@ -207,9 +111,14 @@ def _problems(error: ValidationError) -> list[str]:
     return out
 
 
-def _read(path: Path, raw: bytes) -> tuple[Quirk | None, list[str]]:
+def read(path: Path) -> tuple[Quirk | None, list[str]]:
+    """The quirk in the file ``path``, or what keeps it from being one, one sentence each beginning with the key."""
+    if not path.name.isprintable():
+        return None, ["the file has a name that cannot be written down"]
     try:
-        data: dict[str, Any] = tomllib.loads(raw.decode("utf-8"))
+        data: dict[str, Any] = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        return None, [f"cannot be read ({error.strerror})"]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return None, [f"the file is not TOML ({error})"]
     if "name" in data:
@@ -218,18 +127,9 @@ def _read(path: Path, raw: bytes) -> tuple[Quirk | None, list[str]]:
         quirk = Quirk.model_validate(data | {"name": path.stem})
     except ValidationError as error:
         return None, _problems(error)
-    if not quirk.match.weight and quirk.name != DEFAULT:
-        return None, ["match: needs at least one condition; only default.toml may match everything"]
+    if quirk.match.count == len(quirk.match.without) and quirk.name != DEFAULT:
+        return None, ["match: needs at least one condition beside without; only default.toml may match everything"]
     return quirk, []
-
-
-def lint(path: Path) -> list[str]:
-    """What is wrong with the quirk file ``path``, one sentence each, naming file and key; empty when nothing is."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        return [f"{path.name}: cannot be read ({error.strerror})"]
-    return [f"{path.name}: {problem}" for problem in _read(path, raw)[1]]
 
 
 def _over(quirk: Quirk, base: Quirk) -> Quirk:
@@ -258,27 +158,48 @@ def _over(quirk: Quirk, base: Quirk) -> Quirk:
     return quirk.model_copy(update=update)
 
 
+PACKAGE = Path(str(resources.files("bwcdock_drivers"))) / "quirks"
+"""The quirks that come with the program."""
+
+
 class Quirks:
     """All quirk files: those of the package, and those of drop-in directories, which win over equal names and ties."""
 
     def __init__(self, directories: Iterable[Path] = ()) -> None:
         found: dict[str, tuple[int, Quirk]] = {}
-        package = Path(str(resources.files("bwcdock_drivers"))) / "quirks"
-        for rank, directory in enumerate([package, *directories]):
+        for rank, directory in enumerate([PACKAGE, *directories]):
             if not directory.is_dir():
                 raise Misused("quirks", f"{directory} is not a directory.", "Correct the quirk directory or drop it.")
             for path in sorted(directory.glob("*.toml")):
-                quirk, problems = _read(path, path.read_bytes())
+                quirk, problems = read(path)
                 if quirk is None:
                     raise Misused("quirks", f"{path}: {problems[0]}.", "Correct the key or remove the file.")
-                found[quirk.name] = (-rank, quirk)
+                found[quirk.name] = (rank, quirk)
         base = found[DEFAULT][1]
-        ranked = sorted(found.values(), key=lambda rq: (-rq[1].match.weight, rq[0], rq[1].name))
-        self.all: tuple[Quirk, ...] = tuple(q if q is base else _over(q, base) for _, q in ranked)
+        ranked = sorted(found.values(), key=lambda rq: (*(-n for n in rq[1].match.closeness), -rq[0], rq[1].name))
+        self._ranked = tuple((rank, q if q is base else _over(q, base)) for rank, q in ranked)
 
-    def choose(self, *, label: str, filesystem: str, inquiry: str, paths: Sequence[str]) -> Quirk:
-        """The closest quirk: most conditions first, then drop-ins, then by name; the default always matches."""
-        for quirk in self.all:
-            if quirk.match.holds(label=label, filesystem=filesystem, inquiry=inquiry, paths=paths):
-                return quirk
-        raise AssertionError("the default quirk always matches")
+    @classmethod
+    def only(cls, quirk: Quirk) -> "Quirks":
+        """One quirk over the shipped default, chosen whatever is docked: to see what it would read."""
+        made = cls()
+        base = next(q for q in made.all if q.name == DEFAULT)
+        given = quirk if quirk.name == DEFAULT else _over(quirk, base)
+        made._ranked = ((0, given.model_copy(update={"match": Match()})),)
+        return made
+
+    @property
+    def all(self) -> tuple[Quirk, ...]:
+        """Every quirk, in the order in which they are asked whether they fit."""
+        return tuple(quirk for _, quirk in self._ranked)
+
+    def choose(self, looks: Looks) -> Quirk:
+        """The closest quirk that fits; of equally close ones a drop-in, then by name. The default always fits."""
+        return self.fitting(looks)[0]
+
+    def fitting(self, looks: Looks) -> tuple[Quirk, ...]:
+        """The quirk that is chosen, and those of the same place that fit as closely: only their names decided."""
+        fits = ((rank, quirk) for rank, quirk in self._ranked if quirk.match.holds(looks))
+        rank, chosen = next(fits)
+        tied = [q for r, q in fits if r == rank and q.match.closeness == chosen.match.closeness]
+        return chosen, *tied

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bwcdock import cli, slots
 from bwcdock.slots import Slot
-from bwcdock_drivers import quirks
+from bwcdock_drivers.linting import lint
 from usb_world import ID_HOST, Bus, inside
 
 BWCDOCK = Path(sys.executable).with_name("bwcdock")
@@ -160,7 +160,7 @@ def test_a_quirk_is_suggested_for_what_is_plugged_in_and_the_loader_takes_it():
     assert tomllib.loads(told)["match"] == {"inquiry": r"^dv16devicev1\.00"}
     path = STATION / "mine.toml"
     path.write_text(told)
-    assert quirks.lint(path) == []
+    assert lint([path]) == []
 
 
 @inside

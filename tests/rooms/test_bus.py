@@ -48,10 +48,22 @@ def test_a_disk_at_a_slot_is_sighted():
     (sighting,) = docks.sightings(2.0)
     assert (sighting.port, sighting.source, sighting.slot, sighting.live) == (f"{HOST}1.1", "/dev/sdb", 1, True)
     assert sighting.properties == (
+        ("@ID_VENDOR_ID", "1209"),
         ("DISKSEQ", "1"), ("ID_MODEL", "DEVICE"), ("ID_PATH", f"{HOST}1.1:1.0-scsi-0:0:0:0"), ("ID_VENDOR", "DV16"),
         ("SUBSYSTEM", "block"),
     )  # fmt: skip
     assert docks.findings == ()
+
+
+def test_a_sighting_keeps_what_the_device_hangs_on():
+    hub = usb(chain="1", ID_VENDOR="Cradlemaker", ID_MODEL="x" * 300, ID_SERIAL_SHORT="", ID_BUS="usb")
+    other = usb(chain="2", ID_VENDOR="Other")
+    hub = replace(hub, path=hub.path.removesuffix("/1-1"))  # the kernel's path of a disk goes through it
+    (sighting,) = sighted(hub, other, usb(ID_VENDOR="DV16"), disk()).sightings(2.0)
+    above = [(name, value) for name, value in sighting.properties if name.startswith("@")]
+    assert above == [
+        ("@ID_MODEL", "x" * 200), ("@ID_VENDOR", "Cradlemaker"), ("@ID_VENDOR", "DV16"), ("@ID_VENDOR_ID", "1209"),
+    ]  # fmt: skip
 
 
 def test_what_is_in_a_priority_slot_is_sighted_as_such():

@@ -17,9 +17,10 @@ def keys(model: type[BaseModel], table: str) -> Iterator[tuple[str, str]]:
         inner = [kind for kind in (field.annotation, *typing.get_args(field.annotation)) if isinstance(kind, type)]
         models = [kind for kind in inner if issubclass(kind, BaseModel)]
         if models:
-            head = f"[{name}.<name>]" if field.annotation not in models else f"[{name}]"
+            head = f"[{name}]" if field.annotation in models else f"[{name}.<name>]"
+            head = f"[[{name}]]" if typing.get_origin(field.annotation) is tuple else head
             yield from keys(models[0], head)
-        elif typing.get_origin(field.annotation) is dict:
+        elif typing.get_origin(field.annotation) is dict and not table:
             yield f"[{name}]", ""
         elif (table, name) != ("", "name"):  # it is the name of the file
             yield table, name

@@ -14,9 +14,10 @@ from bwcdock.testing import cards
 from bwcdock_drivers import card
 from bwcdock_drivers.card import PLUG_TO_LOOK_MS, Card, Described, described, drift
 from bwcdock_drivers.folder import FolderDriver
+from bwcdock_drivers.linting import lint
 from bwcdock_drivers.mass_storage import MassStorageDriver
 from bwcdock_drivers.naming import Found, to_utc
-from bwcdock_drivers.quirks import DEFAULT, Quirks, lint
+from bwcdock_drivers.quirks import DEFAULT, Quirks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +60,7 @@ def local(*parts: int) -> datetime:
 def test_every_shipped_file_is_sound_and_tested_here():
     names = {p.stem for p in SHIPPED.glob("*.toml")}
     assert {q.name for q in QUIRKS.all} == names
-    assert [lint(p) for p in SHIPPED.glob("*.toml")] == [[]] * len(names)
+    assert lint(list(SHIPPED.glob("*.toml"))) == []
     assert names == {"dcam", "dahua-mpt", "zzx", "novatek", "gopro", "insta360", "havis", "dv16", DEFAULT}
 
 
@@ -266,18 +267,18 @@ SOUND = 'about = "a"\n[match]\nlabel = "^X"\n'
 def test_a_wrong_file_is_an_error_that_names_file_and_key(tmp_path, text, key):
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    assert any(problem.startswith("mine.toml: ") and key in problem for problem in lint(path)), lint(path)
+    assert any(problem.startswith("mine.toml: ") and key in problem for problem in lint([path])), lint([path])
     for driver in (FolderDriver, MassStorageDriver):
         with pytest.raises(Misused) as error:
             driver(quirk_dirs=[tmp_path])
         assert "mine.toml" in error.value.what
         assert key in error.value.what
     path.write_text(SOUND)
-    assert lint(path) == []
+    assert lint([path]) == []
 
 
 def test_a_file_that_cannot_be_read_and_a_folder_that_is_none(tmp_path):
-    assert lint(tmp_path / "none.toml") == ["none.toml: cannot be read (No such file or directory)"]
+    assert lint([tmp_path / "none.toml"]) == ["none.toml: cannot be read (No such file or directory)"]
     with pytest.raises(Misused, match="not a directory"):
         Quirks([tmp_path / "none"])
 

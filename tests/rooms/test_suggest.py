@@ -5,6 +5,8 @@ from bwcdock.cli.suggest import stanza
 from bwcdock.core.facts import Sighting
 from bwcdock.core.names import escape
 from bwcdock_drivers import quirks
+from bwcdock_drivers.linting import lint
+from bwcdock_drivers.matching import Looks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +18,9 @@ def sighting(**told):
 def chosen(tmp_path, told, *, label):
     lines = stanza(sighting(**told))
     (tmp_path / "suggested.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert quirks.lint(tmp_path / "suggested.toml") == [], lines
+    assert lint([tmp_path / "suggested.toml"]) == [], lines
     inquiry = "".join(c for c in (told.get("ID_VENDOR", "") + told.get("ID_MODEL", "")).lower() if c not in " _")
-    return quirks.Quirks([tmp_path]).choose(label=label, filesystem="fat32", inquiry=inquiry, paths=[])
+    return quirks.Quirks([tmp_path]).choose(Looks(label=label, filesystem="fat32", inquiry=inquiry, paths=[]))
 
 
 DV16 = {
@@ -41,8 +43,8 @@ def test_its_sister_with_another_label_gets_it_too(tmp_path):
 def test_another_make_does_not(tmp_path):
     lines = stanza(sighting(**DV16))
     (tmp_path / "suggested.toml").write_text("\n".join(lines))
-    other = quirks.Quirks([tmp_path]).choose(label="ZF00123", filesystem="fat32", inquiry="sonycam", paths=[])
-    assert other.name == "default"
+    other = Looks(label="ZF00123", filesystem="fat32", inquiry="sonycam", paths=[])
+    assert quirks.Quirks([tmp_path]).choose(other).name == "default"
 
 
 def test_where_the_chip_is_nameless_the_label_decides(tmp_path):
@@ -71,4 +73,4 @@ def test_whatever_a_recorder_calls_itself_the_file_is_valid(tmp_path_factory, ve
         return
     path = tmp_path_factory.mktemp("quirks") / "suggested.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    assert quirks.lint(path) == [], lines
+    assert lint([path]) == [], lines

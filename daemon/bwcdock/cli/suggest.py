@@ -5,9 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bwcdock.core.facts import Sighting
-
-_UNSPOKEN = frozenset({"", "generic", "genericmassstorage", "usbdisk", "massstorage", "generalusbdisk"})
-"""What card readers and nameless chips answer to INQUIRY: it tells no make of recorder from another."""
+from bwcdock.core.inquiry import NAMELESS, inquiry
 
 _FILE_SYSTEMS = {"exfat": "exfat", "ntfs": "ntfs", "ext2": "ext", "ext3": "ext", "ext4": "ext"}
 _SERIAL_DIGITS = 4
@@ -38,12 +36,12 @@ def stanza(sighting: Sighting) -> list[str]:
 
 
 def _conditions(vendor: str, model: str, label: str, told: Mapping[str, str]) -> Iterator[str]:
-    inquiry = "".join(c for c in (vendor + model).lower() if c not in " _")
+    says = inquiry([("ID_VENDOR", vendor), ("ID_MODEL", model)])
     file_system = _FILE_SYSTEMS.get(told.get("ID_FS_TYPE", ""), told.get("ID_FS_VERSION", "").lower())
     known = file_system in {*_FILE_SYSTEMS.values(), "fat12", "fat16", "fat32"}
-    spoken = inquiry not in _UNSPOKEN
+    spoken = not any(name.startswith(says) for name in NAMELESS)
     if spoken:
-        yield f"inquiry = {_text(f'^{re.escape(inquiry)}')}"
+        yield f"inquiry = {_text(f'^{re.escape(says)}')}"
     if label:
         # One recorder's label is no ground to shut out its sisters: with a better condition it is only offered.
         off = "# " if spoken else ""

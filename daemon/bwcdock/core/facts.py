@@ -42,7 +42,8 @@ class Sighting:
 
     ``port`` is a stable physical path (``pci-…-usb-0:2.3``) or ``path:<drop folder>``; it is never ``/dev/sdb``.
     ``source`` is what the driver opens (a directory, an image, a block device). ``live``: it was plugged in now, and
-    what it wrote at that moment tells its clock; an old image is not. ``priority``: its slot goes before others.
+    what it wrote at that moment tells its clock; an old image is not. ``properties`` are udev's, with ``@`` before the
+    names of those of the devices it hangs on. ``priority``: its slot goes before others.
     """
 
     port: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 
 from bwcdock.core.facts import Finding, Severity, Sighting
+from bwcdock.core.inquiry import ABOVE
 from bwcdock.core.names import escape
 from bwcdock.slots import Place, place_of
 
@@ -156,7 +157,7 @@ def look(nodes: Sequence[Node], before: Docks, policy: Policy, at: float) -> Doc
     docked: dict[str, Docked] = {}
     for node, place in sorted(_sighted(nodes, policy), key=lambda np: (np[0].key not in known, np[1].lun, np[0].key)):
         each = known.get(node.key)
-        each = replace(each, until=None) if each else _docked(node, place, docked, policy, at)
+        each = replace(each, until=None) if each else _docked(node, place, nodes, docked, policy, at)
         docked[each.sighting.port] = each
     for each in before.docked:
         until = each.until if each.until is not None else at + policy.switch_s
@@ -193,18 +194,14 @@ def _has_disk(device: Node, nodes: Sequence[Node]) -> bool:
     return any(node.subsystem == "block" and node.path.startswith(f"{device.path}/") for node in nodes)
 
 
-def _docked(node: Node, place: Place, taken: Mapping[str, Docked], policy: Policy, at: float) -> Docked:
+def _docked(
+    node: Node, place: Place, nodes: Sequence[Node], taken: Mapping[str, Docked], policy: Policy, at: float
+) -> Docked:
     port = f"{place.port}:lun{place.lun}" if place.lun else place.port
     # Two storage interfaces in one device have units of the same number; whatever else there may be is counted.
     names = chain((port, f"{port}:{place.interface}"), (f"{port}:{place.interface}:{n}" for n in count(2)))
     port = next(name for name in names if name not in taken)
     since = node.properties.get("USEC_INITIALIZED", "")
-    kept = ("DISKSEQ", "SUBSYSTEM")
-    # A disk that only speaks as yet is a control interface like one of the bus: what comes of it is the same docking.
-    told = {**node.properties, "SUBSYSTEM": "usb" if node.is_control else node.subsystem}
-    properties = {
-        k: escape(v.encode()[:PROPERTY_MAX]) for k, v in told.items() if v and (k.startswith("ID_") or k in kept)
-    }
     slot = policy.slots.get(place.port)
     return Docked(
         key=node.key,
@@ -214,10 +211,27 @@ def _docked(node: Node, place: Place, taken: Mapping[str, Docked], policy: Polic
             source=node.source,
             slot=slot,
             live=not since.isdecimal() or at - int(since) / 1e6 <= policy.live_s,
-            properties=tuple(sorted(properties.items())),
+            properties=tuple(sorted({*_told(node), *_told_above(node, nodes)})),
             priority=slot in policy.first,
         ),
     )
+
+
+def _told(node: Node) -> Iterator[tuple[str, str]]:
+    # A disk that only speaks as yet is a control interface like one of the bus: what comes of it is the same docking.
+    subsystem = "usb" if node.is_control else node.subsystem
+    for name, value in {**node.properties, "SUBSYSTEM": subsystem}.items():
+        if value and (name.startswith("ID_") or name in {"DISKSEQ", "SUBSYSTEM"}):
+            yield name, escape(value.encode()[:PROPERTY_MAX])
+
+
+def _told_above(node: Node, nodes: Sequence[Node]) -> Iterator[tuple[str, str]]:
+    """What is kept of the USB devices it hangs on: of a disk its own, and of both the hubs."""
+    for above in nodes:
+        if above.subsystem == "usb" and node.path.startswith(f"{above.path}/"):
+            for name in ABOVE:
+                if value := above.properties.get(name):
+                    yield f"@{name}", escape(value.encode()[:PROPERTY_MAX])
 
 
 def _may_switch(each: Docked, nodes: Sequence[Node], docked: Iterable[Docked]) -> bool:

@@ -1,0 +1,127 @@
+"""The kinds of text a quirk file holds, each judged when it is read: patterns, extensions, zones, names of udev."""
+
+import fnmatch
+import re
+from datetime import timedelta, timezone, tzinfo
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from bwcdock.core.inquiry import ABOVE
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+PATTERN_MAX = 400
+"""The longest pattern of a quirk, in characters: twice the longest one shipped; a longer one cannot be reviewed."""
+
+GROUPS = frozenset({"device", "officer", "date", "time", "start", "end", "seq", "series", "flag", "activity", "model"})
+"""What a naming pattern may name."""
+
+# A repeated group that itself repeats, such as (a+)+: on a hostile name it tries every way of cutting the text.
+_RUNAWAY = re.compile(r"[*+}]\)(?:[*+]|\{\d+,)")
+
+
+def _bounded(text: object) -> str:
+    if not isinstance(text, str):
+        raise ValueError("must be text")
+    if len(text) > PATTERN_MAX:
+        raise ValueError(f"is longer than {PATTERN_MAX} characters")
+    return text
+
+
+def _regex(text: object) -> re.Pattern[str]:
+    pattern = _bounded(text)
+    if _RUNAWAY.search(pattern):
+        raise ValueError("repeats a repetition and could run away on a hostile name")
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression ({error})") from error
+
+
+def _path_pattern(text: object) -> re.Pattern[str]:
+    """A glob over the whole relative path (``*`` crosses folders, case does not matter), or ``re:`` and a regex."""
+    pattern = _bounded(text)
+    if pattern.startswith("re:"):
+        return _regex(pattern[3:])
+    return re.compile(rf"\A{fnmatch.translate(pattern)}", re.IGNORECASE)
+
+
+def _naming(text: object) -> re.Pattern[str]:
+    pattern = _regex(text)
+    unknown = sorted(set(pattern.groupindex) - GROUPS)
+    if unknown:
+        raise ValueError(f"names the group {unknown[0]}; it may name {', '.join(sorted(GROUPS))}")
+    return pattern
+
+
+def _group(text: object) -> str:
+    name = _bounded(text)
+    if name not in GROUPS:
+        raise ValueError(f"is no group of a naming pattern; those are {', '.join(sorted(GROUPS))}")
+    return name
+
+
+def _extension(text: object) -> str:
+    word = _bounded(text).lower()
+    if not re.fullmatch(r"[a-z0-9]{1,16}", word):
+        raise ValueError("is not an extension (letters and digits, no dot)")
+    return word
+
+
+def _zone(text: object) -> str:
+    name = _bounded(text)
+    try:
+        zone(name)
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError("is neither an IANA zone nor +hh:mm") from error
+    return name
+
+
+def zone(name: str) -> tzinfo:
+    """The zone called ``name``: an IANA name or ``+hh:mm``. ``ValueError`` or ``KeyError`` where there is none."""
+    fixed = re.fullmatch(r"([+-])(\d{2}):([0-5]\d)", name)
+    if not fixed:
+        return ZoneInfo(name)
+    minutes = int(fixed[2]) * 60 + int(fixed[3])
+    return timezone(timedelta(minutes=-minutes if fixed[1] == "-" else minutes))
+
+
+UDEV_VALUES_MAX = 50
+"""Values one condition on udev may have: a list of a maker's models, and not of everything there is."""
+
+_UDEV_NAME = re.compile(r"ID_[A-Z0-9_]{1,60}")
+
+
+def _udev_name(text: object) -> str:
+    """What udev calls it; ``@`` before it means the USB devices it hangs on, of which only a few names are kept."""
+    name = _bounded(text)
+    if name.startswith("@"):
+        if name[1:] not in ABOVE:
+            raise ValueError(f"is not kept of what a device hangs on; that is {', '.join(ABOVE)}")
+    elif name != "SUBSYSTEM" and not _UDEV_NAME.fullmatch(name):
+        raise ValueError("is no property that is kept of a device; those begin with ID_")
+    return name
+
+
+def _udev_values(value: object) -> tuple[re.Pattern[str], ...]:
+    """One value or a list of them: globs over the whole of what udev says, or ``re:`` and a regex."""
+    values = value if isinstance(value, list) else [value]
+    if not 1 <= len(values) <= UDEV_VALUES_MAX:
+        raise ValueError(f"must have 1 to {UDEV_VALUES_MAX} values")
+    return tuple(map(_path_pattern, values))
+
+
+Regex = Annotated[re.Pattern[str], BeforeValidator(_regex)]
+PathPattern = Annotated[re.Pattern[str], BeforeValidator(_path_pattern)]
+NamePattern = Annotated[re.Pattern[str], BeforeValidator(_naming)]
+Group = Annotated[str, BeforeValidator(_group)]
+Text = Annotated[str, BeforeValidator(_bounded)]
+Extension = Annotated[str, BeforeValidator(_extension)]
+Zone = Annotated[str, BeforeValidator(_zone)]
+UdevName = Annotated[str, BeforeValidator(_udev_name)]
+UdevValues = Annotated[tuple[re.Pattern[str], ...], BeforeValidator(_udev_values)]
+
+
+class Strict(BaseModel):
+    """A table of a quirk file: what is not known in it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
