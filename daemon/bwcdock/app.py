@@ -20,7 +20,7 @@ from bwcdock.ledger.schema import FOUNDED
 from bwcdock.lock import StationLock
 from bwcdock.manifest import RECEIPTS
 from bwcdock.papers.source import Source
-from bwcdock.ports import Clock, Driver
+from bwcdock.ports import Clock, Driver, ReadsQuirks
 from bwcdock.settings import Settings
 from bwcdock.settings.sinks import folders
 from bwcdock.spool import Spool
@@ -122,6 +122,15 @@ def drivers(settings: Settings) -> list[Driver]:
     found_points = sorted(entry_points(group="bwcdock.drivers"), key=lambda point: point.name)
     own = [path for path in settings.paths.quirks if path.is_dir()]
     return [point.load()(quirk_dirs=own) for point in found_points]
+
+
+def quirk_reader() -> ReadsQuirks:
+    """The driver that judges and tries quirk files, without a station: the broken quirk of one is in nobody's way."""
+    for point in sorted(entry_points(group="bwcdock.drivers"), key=lambda point: point.name):
+        driver = point.load()(quirk_dirs=())
+        if isinstance(driver, ReadsQuirks):
+            return driver
+    raise Misused("read a quirk", "No driver is installed that reads quirk files.", "Install bwcdock's own drivers.")
 
 
 def rule_pack(settings: Settings) -> tuple[RulePack, tuple[Finding, ...]]:

@@ -106,6 +106,49 @@ class Tapes(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a quirk reads of one file: ``item`` as the station gets it, and what its name said.
+
+    ``pattern`` is the naming pattern that read it (``1``, or ``default 1``), empty where none fits; ``groups`` is what
+    it read, by name. ``start`` and ``end`` are the recorder's own time, as it would show it.
+    """
+
+    item: Item
+    pattern: str
+    groups: tuple[tuple[str, str], ...]
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a quirk makes of a sample: whether its conditions hold, who the recorder is, and every file.
+
+    ``conditions`` are the keys of [match] with ``holds``, ``fails`` or ``unknown``, which is what a sample cannot tell.
+    ``left`` are the files that are no recordings by its word.
+    """
+
+    quirk: str
+    conditions: tuple[tuple[str, str], ...]
+    identity: Identity
+    readings: tuple[Reading, ...]
+    left: tuple[str, ...]
+
+
+@runtime_checkable
+class ReadsQuirks(Protocol):
+    """Ability of a driver: what differs by make of recorder stands in quirk files, which can be judged and tried."""
+
+    def lint(self, files: Sequence[Path]) -> list[str]:
+        """What is wrong with these files, as those of one folder; one sentence each, beginning with file and key."""
+        ...
+
+    def try_quirk(self, file: Path, sample: str) -> Trial:
+        """What the quirk in ``file`` makes of the folder ``sample``, or of the one path ``sample`` if there is none."""
+        ...
+
+
 @runtime_checkable
 class SetsClock(Protocol):
     """Ability: its clock can be set. Measured before, and only when the station's own clock is vouched for."""

@@ -22,10 +22,11 @@ from pathlib import Path
 from bwcdock.core.facts import Condition, Finding, Identity, Item, Severity, Sighting
 from bwcdock.core.names import escape
 from bwcdock.errors import Misbehaved, NotAllowed
-from bwcdock.ports import Recorder
+from bwcdock.ports import Recorder, Trial
 
-from . import card
+from . import card, trial
 from .card import Card, Described, finding
+from .linting import lint
 from .naming import Found
 from .quirks import Quirks
 from .source import OPEN_FLAGS, Extents, Source, absent, closed, gone, open_pair, read_into, refused
@@ -52,12 +53,27 @@ class FolderDriver:
         except (OSError, ValueError):
             return 0
 
+    def lint(self, files: Sequence[Path]) -> list[str]:
+        """What is wrong with quirk files (:class:`bwcdock.ports.ReadsQuirks`)."""
+        return lint(files)
+
+    def try_quirk(self, file: Path, sample: str) -> Trial:
+        """What a quirk file makes of a folder, or of one path."""
+        quirk = trial.asked(file)
+        source = Path(sample).absolute()
+        if not source.is_dir():
+            return trial.of_name(quirk, sample)
+        alone = FolderDriver()
+        alone._quirks = Quirks.only(quirk)
+        with alone._open(Sighting(port="sample", source=str(source), live=False)) as recorder:
+            return trial.tried(quirk, recorder.identity(), recorder.items(), recorder.paths)
+
     def open(self, sighting: Sighting) -> AbstractContextManager[Recorder]:
         """Open, list and describe it; everything after this is answered from that one look."""
         return self._open(sighting)
 
     @contextmanager
-    def _open(self, sighting: Sighting) -> Iterator[Recorder]:
+    def _open(self, sighting: Sighting) -> Iterator["FolderRecorder"]:
         try:
             fd = os.open(sighting.source, _DIRECTORY)
         except NotADirectoryError as error:  # also what Linux says of a link when O_DIRECTORY meets O_NOFOLLOW
@@ -202,6 +218,11 @@ class FolderRecorder:
             quirks,
         )
         return told if told.identity.basis != "folder-name" else replace(told, notes=(*told.notes, _WEAK))
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """Every regular file found when it was opened, whatever the quirk says of it."""
+        return sorted(self._seen)
 
     def identity(self) -> Identity:
         """Who its files say it is, else the folder's name."""
