@@ -13,6 +13,7 @@ from bwcdock.errors import Misbehaved, NotAllowed, Unplugged
 from bwcdock.ports import Recorder
 
 from bwcdock_drivers import control
+from bwcdock_drivers.matching import Looks
 from bwcdock_drivers.quirks import Quirks, zone
 from bwcdock_drivers.tape import Writing
 
@@ -58,7 +59,7 @@ class Dv16Driver:
     def _open(self, connect: Callable[[], Unit]) -> Iterator[Recorder]:
         unit = Guarded(connect())
         try:
-            quirk = self._quirks.choose(label="", filesystem="", inquiry=wire.WORDS, paths=[])
+            quirk = self._quirks.choose(Looks(label="", filesystem="", inquiry=wire.WORDS, paths=()))
             yield Dv16Recorder(unit, quirk.clock.zone)
         finally:
             unit.close()
