@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SERVED := .venv-services/.installed
 
-.PHONY: setup demo test campaigns browser check check-dock services bench bench-wall faults deb hardware lock clean
+.PHONY: setup demo test campaigns browser check check-dock services services-ceph bench bench-wall faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -44,7 +44,10 @@ check-dock: $(STAMP) ## the dock against this machine's udev and systemd (needs 
 	$(BIN)/python -m pytest -q tests/dock
 
 services: $(STAMP) $(SERVED) ## central storage and the catalogue on real servers: SeaweedFS, OpenSSH, PostgreSQL (needs Debian's openssh-server and postgresql)
-	$(BIN)/python -m pytest -q tests/services
+	$(BIN)/python -m pytest -q tests/services --ignore tests/services/test_s3_on_ceph.py
+
+services-ceph: $(STAMP) ## central storage on a Ceph of one node, and its gaps (needs Debian's ceph-mon, ceph-mgr, ceph-osd, radosgw, ceph-common)
+	$(BIN)/python -m pytest -q -s tests/services/test_s3_on_ceph.py
 
 $(SERVED): requirements.services.lock
 	@$(PYTHON) -m venv .venv-services

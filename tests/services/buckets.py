@@ -1,6 +1,7 @@
 """Buckets on real stores, with the rights that a deployment gives its docks."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,20 @@ from bwcdock.sinks.s3.connecting import connect
 from s3_beds import Account, S3Bed, new_bucket
 
 
-def bed_with_policy(endpoint: str, owner: Account, dock: Account, principal: str, uploads: Path, **more: Any) -> S3Bed:
-    """A new bucket on which ``dock`` has the rights of the shipped policy and no others, and a place in it."""
+def bed_with_policy(
+    endpoint: str,
+    owner: Account,
+    dock: Account,
+    principal: str,
+    uploads: Path,
+    *,
+    unknown: Collection[str] = (),
+    **more: Any,
+) -> S3Bed:
+    """A new bucket on which ``dock`` has the rights of the shipped policy and no others, and a place in it.
+
+    ``unknown`` are the rights that the store has no word for, and so nobody has there.
+    """
     bucket = new_bucket(endpoint, owner)
     text = (
         (resources.config_dir() / "s3-policy.json")
@@ -24,6 +37,11 @@ def bed_with_policy(endpoint: str, owner: Account, dock: Account, principal: str
     policy = json.loads(text)
     for statement in policy["Statement"]:
         statement["Principal"] = {"AWS": principal}
+        statement["Action"] = [action for action in statement["Action"] if action not in unknown]
+    # What a dock stores belongs to the dock's account, on Ceph; the bucket's owner may look at it all the same.
+    all_of_it = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    whose = {"AWS": principal.replace(dock.access, owner.access)}
+    policy["Statement"].append({"Effect": "Allow", "Principal": whose, "Action": "s3:*", "Resource": all_of_it})
     bed = Unmarked(endpoint=endpoint, bucket=bucket, account=dock, owner=owner, uploads=uploads, more=more)
     bed.outside.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     bed.identity = bed.sink().initialise()

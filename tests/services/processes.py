@@ -134,3 +134,26 @@ def program(name: str, *places: Path, hint: str) -> Path:
         if (place / name).is_file():
             return place / name
     raise NotThere(f"There is no {name} here. {hint}")
+
+
+LOOPBACK = {"0100007F"}
+"""127.0.0.1, as the kernel writes it."""
+
+
+def listening(pid: int) -> set[str]:
+    """Of all sockets that listen on this machine, the addresses of those that are this process's."""
+    mine = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            mine.add(target[8:-1])
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in mine:
+                found.add(fields[1].partition(":")[0])
+    return found

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from buckets import bed_with_policy, cannot_undo, locked_until
 from bwcdock.sinks.s3.abilities import Abilities
-from bwcdock.testing.sink_suite import KEEP, SinkSuite
+from bwcdock.testing.sink_suite import KEEP, GivesSuite, ListsSuite, LocksSuite, SinkSuite
 from bwcdock.testing.sinks import digests_of
 from s3_beds import SUITE_SIZE, S3Bed
 from seaweedfs import DOCK, OWNER, PRINCIPAL, SeaweedFs
@@ -16,7 +16,7 @@ def bed(seaweedfs: SeaweedFs, tmp_path: Path) -> S3Bed:
     return bed_with_policy(seaweedfs.endpoint, OWNER, DOCK, PRINCIPAL, tmp_path / "uploads")
 
 
-class TestOnSeaweedFs(SinkSuite):
+class TestOnSeaweedFs(SinkSuite, GivesSuite, ListsSuite, LocksSuite):
     size = SUITE_SIZE
     component = 246  # it keeps the versions of an object in a folder of that name and nine bytes
 

@@ -1,6 +1,5 @@
 """The servers themselves: they come up on loopback alone, keep what they have, and end."""
 
-import os
 import time
 from pathlib import Path
 
@@ -10,27 +9,8 @@ import pytest
 from botocore.config import Config
 from openssh import OpenSsh
 from postgres import Postgres
-from processes import NotThere, Server, answers_at, free_ports, program
+from processes import LOOPBACK, NotThere, Server, answers_at, free_ports, listening, program
 from seaweedfs import OWNER, SeaweedFs
-
-
-def listening(pid: int) -> set[str]:
-    """Of all sockets that listen on this machine, the addresses of those that are this process's."""
-    mine = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            target = os.readlink(f"/proc/{pid}/fd/{fd}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            mine.add(target[8:-1])
-    found = set()
-    for name in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in mine:
-                found.add(fields[1].partition(":")[0])
-    return found
 
 
 def is_alive(pid: int) -> bool:
@@ -39,9 +19,6 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-LOOPBACK = {"0100007F"}
 
 
 def test_seaweedfs_listens_here_alone_and_keeps_what_it_has(tmp_path: Path) -> None:

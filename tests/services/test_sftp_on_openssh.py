@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bwcdock.errors import Unreachable
-from bwcdock.testing.sink_suite import SinkBed, SinkSuite
+from bwcdock.testing.sink_suite import GivesSuite, ListsSuite, SinkBed, SinkSuite
 from bwcdock.testing.sinks import digests_of
 from openssh import OpenSsh
 from sftp_world import SftpBed
@@ -41,14 +41,14 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-class TestOnOpenSsh(SinkSuite):
+class TestOnOpenSsh(SinkSuite, GivesSuite, ListsSuite):
     @pytest.fixture
     def bed(self, tmp_path: Path) -> Iterator[SinkBed]:
         with bed_on(tmp_path / "server") as bed:
             yield bed
 
 
-class TestOnOpenSshWithoutExtensions(SinkSuite):
+class TestOnOpenSshWithoutExtensions(SinkSuite, GivesSuite, ListsSuite):
     """As an older server, or another one: neither links nor syncing, only a plain rename."""
 
     @pytest.fixture
