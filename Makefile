@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SERVED := .venv-services/.installed
 
-.PHONY: setup demo test campaigns browser check check-dock services services-ceph bench bench-wall faults deb hardware lock clean
+.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-wall faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -48,6 +48,9 @@ services: $(STAMP) $(SERVED) ## central storage and the catalogue on real server
 
 services-ceph: $(STAMP) ## central storage on a Ceph of one node, and its gaps (needs Debian's ceph-mon, ceph-mgr, ceph-osd, radosgw, ceph-common)
 	$(BIN)/python -m pytest -q -s tests/services/test_s3_on_ceph.py
+
+stops: $(STAMP) $(SERVED) ## stations killed and real servers stopped while they push, as often as in a bad year (a quarter of an hour)
+	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q -s tests/services/test_stops.py
 
 $(SERVED): requirements.services.lock
 	@$(PYTHON) -m venv .venv-services

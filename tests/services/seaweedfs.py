@@ -71,6 +71,10 @@ class SeaweedFs:
         """Come up, after an end with what it had."""
         self._server.start(self._answers)
 
+    def stop(self) -> None:
+        """Have it end by itself, as an administrator does; it takes its time."""
+        self._server.stop()
+
     def kill(self) -> None:
         """End it, as a power cut does."""
         self._server.kill()
