@@ -22,7 +22,10 @@ from bwcdock.settings import Secret, Unlock
 from bwcdock.testing.dv16_recorder import Dv16Rack, Dv16Recorder
 from bwcdock.testing.recorder import FakeRecorder, OpenedRecorder
 from bwcdock.testing.station import StationBed
+from bwcdock.testing.zzx_recorder import ZzxRack, ZzxRecorder
 from bwcdock_drivers.dv16.driver import Dv16Driver
+from bwcdock_drivers.zzx.driver import ZzxDriver
+from bwcdock_drivers.zzx.talk import Ended
 
 CONTROL = Sighting(port="usb-1", source="/dev/sdb", slot=1, properties=(("SUBSYSTEM", "usb"),))
 DISK = replace(CONTROL, properties=(("DISKSEQ", "2"), ("SUBSYSTEM", "block")))
@@ -60,6 +63,15 @@ class Dock:
         self.disk.battery = None
         self.disk.record("a.mp4", b"seen")
         self.bed.drivers = (Dv16Driver(units=self.rack), Disks(self.disk))
+
+    def with_adb(self) -> ZzxRecorder:
+        """Another recorder in the place of the first: one that is asked by adb."""
+        (unlock,) = self.bed.settings.unlock
+        fitting = unlock.model_copy(update={"driver": "zzx", "serials": ("A1B2C3D",)})
+        self.bed.settings = self.bed.settings.model_copy(update={"unlock": (unlock, fitting)})
+        made = ZzxRecorder(serial="A1B2C3D", offset_ms=-90_000, leaves=True)
+        self.bed.drivers = (ZzxDriver(bridge=ZzxRack(Ended, n004=made)), Disks(self.disk))
+        return made
 
     def show(self, sighting: Sighting) -> None:
         if sighting is DISK:
@@ -100,6 +112,25 @@ async def test_it_is_one_docking_from_the_first_word_to_the_receipt(tmp_path: Pa
     assert "246810" not in "".join(
         path.read_bytes().decode("latin-1") for path in (tmp_path / "station").rglob("*") if path.is_file()
     )
+
+
+async def test_what_it_said_of_its_clock_is_known_of_its_recordings(tmp_path: Path) -> None:
+    dock = Dock(tmp_path)
+    bed, made = dock.bed, dock.with_adb()
+    async with bed.at_work():
+        dock.show(replace(CONTROL, source="/dev/bus/usb/001/004"))
+        await bed.until(lambda: made.is_disk)
+        dock.become()
+        await bed.until(lambda: bed.sessions()[0].receipt)
+    (session,) = bed.sessions()
+    assert (session.recorder, session.driver, made.passwords) == ("A1B2C3D", "disks", ["246810", "246810"])
+    assert "clock.drift" in {finding.code for finding in session.findings}
+    (listed,) = bed.facts(Listed)
+    assert listed.drift is not None
+    assert listed.drift.method == "protocol"
+    assert abs(listed.drift.offset_ms + 90_000) < 5_000
+    assert not bed.facts(Faulted)
+    bed.must_agree()
 
 
 async def test_a_wrong_password_ends_the_docking_and_is_not_tried_again(tmp_path: Path) -> None:
