@@ -162,6 +162,16 @@ def test_its_service_may_take_a_while_to_listen(world):
     assert world.server.asked.count(f"tcp:{PORT}") == 4
 
 
+def test_the_server_may_take_a_while_to_greet_it(world):
+    waits = [b"FAIL000edevice offline", b"FAIL0014device unauthorized.", None]
+    world.server.answer = lambda words, answer=world.server.answer: (
+        waits.pop(0) or answer(words) if waits and words.startswith("host:") else answer(words)
+    )
+    with world.opened() as recorder:
+        assert recorder.identity().serial == "ZX20260"
+    assert waits == []
+
+
 def test_one_whose_service_never_listens_is_told(world):
     world.server.late = 10_000
     with pytest.raises(NotAllowed, match="closed"), world.opened(start_s=0.3):
@@ -183,7 +193,7 @@ def test_one_whose_service_never_listens_is_told(world):
 def test_what_the_server_says_instead_is_told_as_it_is(world, says, why):
     world.server.says["host:transport:usb:1-1.2"] = says
     before = held()
-    with pytest.raises(NotAllowed, match=why) as found, world.opened():
+    with pytest.raises(NotAllowed, match=why) as found, world.opened(start_s=0.1):
         pass
     assert "docs/vendor.md" in found.value.hint
     assert held()[1] == before[1]

@@ -5,11 +5,11 @@ anybody did. What it does not know it does not answer at all, as the real servic
 """
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bwcdock.clock import WallClock
 from bwcdock.errors import Unplugged
 
 WRITES = {4: "identity", 9: "gps", 14: "loop", 15: "serial", 23: "dial", 24: "dial", 25: "users", 26: "users"}
@@ -29,7 +29,7 @@ class ZzxRecorder:
     battery: int = 80
     room_mib: tuple[int, int] = (4096, 32768)
     offset_ms: int = 0
-    now: Callable[[], float] = time.time  # noqa: TID251  (a recorder has a clock of its own)
+    now: Callable[[], float] = lambda: WallClock().now().timestamp()
     is_recording: bool = False
     is_there: bool = True
     is_disk: bool = False

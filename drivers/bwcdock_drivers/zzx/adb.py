@@ -26,7 +26,8 @@ PORT: Final = 20_480
 """Where the recorder's service is told to listen; any that Android leaves to programs will do."""
 
 START_S: Final = 10.0
-"""How long the service may take to listen after it was told to: an Android program that has to be started."""
+"""How long all may take until the service listens: the server has to greet what was just plugged in, somebody perhaps
+to say on its screen that it may be trusted, and an Android program has to be started."""
 
 REPLY_S: Final = 10.0
 """How long the server may take for one answer."""
@@ -90,8 +91,9 @@ class Adb:
             return self._folder(source) == folder
 
         try:
-            self._shell(name, f"am broadcast -a com.zzx.sdk --ei port {PORT}")
-            return AdbStream(self._service(name), alive)
+            until = time.monotonic() + self._start_s
+            self._shell(name, f"am broadcast -a com.zzx.sdk --ei port {PORT}", until)
+            return AdbStream(self._patiently(name, f"tcp:{PORT}", until), alive)
         except (Refused, OSError) as error:
             if not alive():
                 raise gone("open") from error
@@ -108,19 +110,19 @@ class Adb:
         link = self._sys / "dev/char" / f"{os.major(seen.st_rdev)}:{os.minor(seen.st_rdev)}"
         return link.resolve() if link.exists() else None
 
-    def _service(self, name: str) -> socket.socket:
-        until = time.monotonic() + self._start_s
+    def _patiently(self, name: str, service: str, until: float) -> socket.socket:
+        """Ask again while there is time: the server takes a moment over what was just plugged in, so does a service."""
         while True:
             try:
-                return self._open(name, f"tcp:{PORT}")
+                return self._open(name, service)
             except Refused:
                 if time.monotonic() > until:
                     raise
             time.sleep(_AGAIN_S)
 
-    def _shell(self, name: str, command: str) -> None:
+    def _shell(self, name: str, command: str, until: float) -> None:
         """Have a command run; what it says does not matter, as it says little of what was done."""
-        with self._open(name, f"shell:{command}") as running:
+        with self._patiently(name, f"shell:{command}", until) as running:
             left = _TEXT_MAX
             while left > 0 and (more := running.recv(min(left, 4096))):
                 left -= len(more)
