@@ -155,6 +155,15 @@ def test_it_takes_no_descriptor_but_a_disks(listener, path):
     assert held() == before
 
 
+@pytest.mark.parametrize("path", ["/dev/null", __file__, "/dev"])
+def test_what_is_no_disk_is_not_asked_what_it_is(path):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        assert not helper.is_disk(fd)
+    finally:
+        os.close(fd)
+
+
 def test_it_takes_no_connection_without_a_descriptor(listener):
     with socket.socket(socket.AF_UNIX) as asking:
         asking.settimeout(20)

@@ -13,6 +13,7 @@ from bwcdock import install, settings
 from bwcdock.desk import line
 from bwcdock_drivers import reading, sandbox
 from bwcdock_drivers.dv16 import unit
+from bwcdock_drivers.zzx import adb
 from unit_files import NAMES, UNITS, one, seconds, size, text, told
 
 DAEMON, FOUND = "bwcdock.service", "bwcdock-found.service"
@@ -21,6 +22,7 @@ VENDOR = "bwcdock-vendor@.service"
 METRICS = "bwcdock-metrics.service"
 WEB, KIOSK = "bwcdock-web.service", "bwcdock-kiosk.service.example"
 CATALOGUE = "bwcdock-catalogue.service"
+ADB = "bwcdock-adb.service.example"
 SERVICES = (DAEMON, FOUND, READER, ERASE, VENDOR, METRICS, WEB, CATALOGUE)
 SOCKETS = ("bwcdock-reader.socket", "bwcdock-erase.socket", "bwcdock-vendor.socket")
 OTHERS = (*SOCKETS, "bwcdock-metrics.timer")
@@ -235,6 +237,29 @@ def test_the_screen_is_an_example_that_names_the_wall_where_the_pages_listen():
     assert Path("/etc/systemd/system/bwcdock-web.service") in paths
     assert not any("kiosk" in path.name for path in paths)
     assert "bwcdock-web.service" not in install.ENABLED, "whoever opens the pages decides that"
+
+
+def test_the_adb_server_is_an_example_that_reaches_usb_nodes_and_no_disk_and_no_network():
+    socket = f"/run/{one(ADB, '[Service] RuntimeDirectory')}/adb.sock"
+    assert f"{adb.SOCKET_VARIABLE}={socket}" in told(DAEMON)["[Service] Environment"]
+    assert one(ADB, "[Service] ExecStart") == f"/usr/bin/adb -L localfilesystem:{socket} server nodaemon"
+    given = {key.removeprefix("[Service] "): value for key, value in told(ADB).items()}
+    assert {key: value for key, value in given.items() if key in WAYS} == {
+        "DynamicUser": ["yes"], "CapabilityBoundingSet": [""], "AmbientCapabilities": [""], "DevicePolicy": ["closed"],
+        "DeviceAllow": ["char-usb_device rw"], "PrivateNetwork": ["yes"], "RestrictAddressFamilies": ["AF_UNIX"],
+        "IPAddressDeny": ["any"],
+    }  # fmt: skip
+    assert given["Group"] == [DOCK]
+    # The group may ask, which is the daemon alone, and nobody else; its key is its own.
+    assert (given["UMask"], given["RuntimeDirectoryMode"], given["StateDirectoryMode"]) == (
+        ["0007"],
+        ["0750"],
+        ["0700"],
+    )
+    paths = [file.path for file in install.files(Path("/opt"), name="dock-07", unit="unit", rules="S4-fuzhou")]
+    assert not any("adb" in path.name for path in paths)
+    for page in ("systemd.md", "vendor.md"):
+        assert f"`{ADB}`" in (UNITS.parent / "docs" / page).read_text(encoding="utf-8")
 
 
 def test_the_screens_compositor_has_room_for_its_socket():
