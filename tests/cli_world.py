@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -19,6 +20,7 @@ from bwcdock.clock import WallClock
 from bwcdock.testing.exfat import ExfatImage
 from bwcdock.testing.fat import FatImage
 from bwcdock.testing.station import found
+from forked_cli import Forks
 
 BWCDOCK = Path(sys.executable).with_name("bwcdock")
 PATIENCE_S = 30.0
@@ -65,17 +67,22 @@ def told(process: "subprocess.Popen[bytes]", *, limit_s: float = PATIENCE_S) -> 
     return Told(status=process.returncode, out=(out or b"").decode(), err=(err or b"").decode())
 
 
-def run(*args: object, limit_s: float = PATIENCE_S, **more: object) -> Told:
-    """Run one command to its end."""
-    return told(start(*args, **more), limit_s=limit_s)
+@cache
+def _forks() -> Forks:
+    return Forks(ENV)
 
 
-def run_all(commands: Sequence[Sequence[object]], *, at_once: int = 4, **more: object) -> list[Told]:
-    """Run commands that do not get in each other's way."""
-    results: list[Told] = []
-    for at in range(0, len(commands), at_once):
-        results += [told(process) for process in [start(*args, **more) for args in commands[at : at + at_once]]]
-    return results
+def run(*args: object, limit_s: float = PATIENCE_S, cwd: Path | None = None, **more: object) -> Told:
+    """Run one command to its end; ``more`` is what only a start of its own can give it."""
+    if more:
+        return told(start(*args, cwd=cwd, **more), limit_s=limit_s)
+    status, out, err = _forks().run([str(each) for each in args], cwd or Path.cwd(), limit_s)
+    return Told(status=status, out=out.decode(), err=err.decode())
+
+
+def run_all(commands: Sequence[Sequence[object]], **more: object) -> list[Told]:
+    """Run commands, one after the other."""
+    return [run(*args, **more) for args in commands]
 
 
 def well(*args: object, **more: object) -> str:

@@ -33,8 +33,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 PATIENCE_S = 5.0
 """How long something may take to end by itself after the test; spent only where something is still there."""
 
-HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
-"""Processes that Python itself starts once and keeps until it ends."""
+HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "forked_cli")
+"""Processes that Python itself or forked_cli.py starts once and keeps until the tests end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,3 +234,10 @@ def test_a_locale_with_other_bytes_for_chinese(place):
     out, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (0, b"")
     assert "未移交 owed 0" in out.decode("gb18030")
+
+
+def test_what_may_be_typed_is_known_before_the_program_is_imported():
+    code = "import sys; from bwcdock.cli.usage import parser; parser(); print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "bwcdock.cli.usage" in told
+    assert not {"pydantic", "structlog", "asyncio", "rich", "bwcdock.core.facts"} & set(told)

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from bwcdock.cli.commands import Commands, command
-from bwcdock.desk.verbs import MOST_COPIES
 
 
 def paper(commands: Commands) -> None:
@@ -76,10 +75,13 @@ _field.__name__ = "LABEL=TEXT"  # argparse says "invalid … value"
 
 
 def _copies(text: str) -> int:
+    # It stands with what the desk can be asked, which takes a while to import: only for whoever says a number.
+    from bwcdock.desk.verbs import MOST_COPIES
+
     count = int(text)
     if not 1 <= count <= MOST_COPIES:
         raise ValueError
     return count
 
 
-_copies.__name__ = f"number of copies (1 to {MOST_COPIES})"
+_copies.__name__ = "number of copies"

@@ -11,6 +11,7 @@ from bwcdock.core.desk.access import Access
 from bwcdock.core.facts import Actor
 from bwcdock.core.record import Record
 from bwcdock.desk import line, lists
+from bwcdock.desk.verbs import MOST_COPIES
 from bwcdock.errors import BwcdockError
 from bwcdock.lanes import Lane
 from bwcdock.ledger import Reader
@@ -24,8 +25,6 @@ from bwcdock.web.viewings import Viewings
 
 DISC = "application/vnd.efi.iso"
 """The type of a disc image (IANA)."""
-
-MOST_COPIES = 999
 
 
 def routes(house: House) -> Pages:
