@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import catalogue, figures, history, memory, pieces, scale, throughput, wall
+from bench import catalogue, figures, history, memory, pieces, s3, scale, throughput, wall
 
 MEASUREMENTS = {
     "pull": throughput.pull,
@@ -21,8 +21,8 @@ MEASUREMENTS = {
     "pieces": pieces.pieces,
     "wall": wall.paint,
 }
-BY_NAME = {"catalogue": catalogue.catalogue}
-"""Measured only where asked for with --only: needs a PostgreSQL, and minutes to fill it."""
+BY_NAME = {"catalogue": catalogue.catalogue, "s3": s3.s3}
+"""Measured only where asked for with --only: needs a PostgreSQL and minutes to fill it; an S3 server and rclone."""
 
 BOTH = ("pull", "two")
 """Measured with and without the processor's SHA instructions, because these decide what the floor is."""

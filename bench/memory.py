@@ -18,7 +18,7 @@ def memory(scale: Scale) -> None:
         cards.hollow(scale.work / f"hollow{n}.exfat", f"HOLLOW{n}", files=1, size_each=scale.card_size)
         for n in range(scale.recorders)
     ]
-    watched, others = _Resident(), Others(scale.calm_s)
+    watched, others = Resident(), Others(scale.calm_s)
     before = watched.now()
     try:
         with stations.alone(scale.work / "station") as settings, others.watching(), watched:
@@ -38,17 +38,18 @@ def memory(scale: Scale) -> None:
     tell("loop_lag_p99", worked.lag_p99_s * 1000, "ms", goal=Goal(sign="<=", value=50), others=others.share, note=size)
 
 
-class _Resident:
+class Resident:
     """Looks every tenth of a second at the resident memory of this process and its children, and keeps the most."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, children: bool = True) -> None:
         self.most = 0
+        self._children = children
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def now(self) -> int:
         """Bytes; pages that a child shares with us are counted twice."""
-        return sum(map(_resident, [os.getpid(), *_children()]))
+        return sum(map(_resident, [os.getpid(), *(_children() if self._children else ())]))
 
     def _watch(self) -> None:
         while not self._stop.wait(SAMPLE_S):

@@ -34,17 +34,33 @@ if shutil.which("chromium") and shutil.which("chromedriver"):
     WANTED.add("wall_first_paint_40_slots")
 
 
+BY_NAME = {
+    "s3": {"s3_push_vs_rclone", "s3_push", "s3_read_back", "s3_push_and_read_back_vs_rclone", "s3_memory"},
+}
+
+
 @pytest.mark.timeout(300)
 def test_a_small_run_prints_every_figure_and_leaves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench", "--quick", "--work", str(tmp_path)]
+    assert figures_of(tmp_path) >= WANTED
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_what_is_measured_only_where_asked_for(tmp_path: Path, name: str) -> None:
+    assert figures_of(tmp_path, "--only", name) >= BY_NAME[name]
+
+
+def figures_of(work: Path, *more: str) -> set[str]:
+    """The names of the figures that a small run prints, each of them looked at."""
+    command = [sys.executable, "-m", "bench", "--quick", "--work", str(work), *more]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     machine, *figures = [json.loads(line) for line in ran.stdout.splitlines()]
     assert machine["machine"]["cores"] >= 1
-    assert {figure["name"] for figure in figures} >= WANTED
     for figure in figures:
         assert figure.keys() >= FIGURE
         assert figure["value"] >= 0
         assert figure["met"] is None or isinstance(figure["met"], bool)
         assert (figure["goal"] is None) == (figure["met"] is None)
-    assert list(tmp_path.iterdir()) == []
+    assert list(work.iterdir()) == []
+    return {figure["name"] for figure in figures}
