@@ -13,13 +13,14 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bwcdock.core.facts import Condition, Finding, Identity, Item, Severity, Sighting
+from bwcdock.core.intake import heard
 from bwcdock.core.names import escape
 from bwcdock.errors import Misbehaved, NotAllowed
 from bwcdock.ports import Recorder, Trial
@@ -174,6 +175,19 @@ _WEAK = Finding(
 )
 
 
+def _from_elsewhere(told: Described, intake: Mapping[str, str], name: str) -> Described:
+    """Footage that came through other hands never speaks for the recorder that its names tell of."""
+    identity = replace(told.identity, serial=f"{intake['source']}-{name}", basis="intake")
+    source = Finding(
+        severity=Severity.NOTE,
+        code="intake.told",
+        what=f"Footage from elsewhere ({intake['source']}), handed over by {intake['holder']}: {intake['chain']}",
+        remedy="Nothing is to be done; where it is from stands in the ledger.",
+        evidence=tuple(sorted(intake.items())),
+    )
+    return replace(told, identity=identity, notes=(*told.notes, source))
+
+
 class FolderRecorder:
     """One opened folder. Used from one thread at a time; the file read last stays open until another is read."""
 
@@ -217,6 +231,8 @@ class FolderRecorder:
             ),
             quirks,
         )
+        if intake := heard(self._sighting.properties):
+            return _from_elsewhere(told, intake, name)
         return told if told.identity.basis != "folder-name" else replace(told, notes=(*told.notes, _WEAK))
 
     @property

@@ -18,15 +18,17 @@ from bwcdock.desk.exports import Doing
 from bwcdock.desk.handing import Stores
 from bwcdock.desk.listening import Line
 from bwcdock.detect.bus import Policy
+from bwcdock.detect.exports import ExportsDoor
 from bwcdock.detect.folders import DropFolder, FolderWatch
 from bwcdock.detect.joined import Joinable, Joined
 from bwcdock.detect.udev import UdevWatch
 from bwcdock.errors import LedgerBroken
 from bwcdock.ledger import open_read_only
+from bwcdock.media import whole
 from bwcdock.papers import fonts
 from bwcdock.papers.source import Source
 from bwcdock.ports import Clock
-from bwcdock.settings import Settings
+from bwcdock.settings import Drop, Settings
 from bwcdock.station import Station
 from bwcdock.steps.bench import Bench
 
@@ -112,10 +114,18 @@ async def _raised(error: LedgerBroken) -> None:
     raise error
 
 
+def _drop(settings: Settings, drop: Drop) -> DropFolder:
+    """A drop folder; one for exports has a door."""
+    door = None
+    if drop.holds == "exports":
+        door = ExportsDoor(whole.judge, entries=settings.limits.drop_entries, writing_s=settings.watch.writing_s)
+    return DropFolder(path=drop.path, slot=drop.slot, stable_s=drop.stable_s, door=door)
+
+
 def _watches(settings: Settings, clock: Clock) -> list[Joinable]:
     """The drop folders, and the bus where the settings say so."""
     folders = FolderWatch(
-        [DropFolder(path=drop.path, slot=drop.slot, stable_s=drop.stable_s) for drop in settings.drop],
+        [_drop(settings, drop) for drop in settings.drop],
         rescan_s=settings.watch.rescan_s,
         children=settings.limits.drop_children,
         entries=settings.limits.drop_entries,

@@ -39,7 +39,7 @@ whole seconds and file times two, so the standard's figure cannot be seen from o
 FUTURE_MS = 60_000
 """How far after now a time may lie before it is called the future: a recorder may still write while it is docked."""
 
-WEAK = frozenset({"folder-name", "none"})
+WEAK = frozenset({"folder-name", "intake", "none"})
 """Identities that two recorders can share by chance: what differs between two dockings may be two recorders."""
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)

@@ -42,8 +42,8 @@ class Sighting:
 
     ``port`` is a stable physical path (``pci-…-usb-0:2.3``) or ``path:<drop folder>``; it is never ``/dev/sdb``.
     ``source`` is what the driver opens (a directory, an image, a block device). ``live``: it was plugged in now, and
-    what it wrote at that moment tells its clock; an old image is not. ``properties`` are udev's, with ``@`` before the
-    names of those of the devices it hangs on. ``priority``: its slot goes before others.
+    what it wrote then tells its clock; an old image is not. ``priority``: its slot goes before others. ``properties``
+    are udev's (of what it hangs on with ``@`` before the name), or say where footage from elsewhere is from.
     """
 
     port: str
@@ -64,7 +64,7 @@ class Identity:
     """Who the recorder says it is. Whose it is, only the issue register knows.
 
     ``serial`` is the stable key of the recorder in the whole program. ``basis`` says how it was learnt: ``protocol``,
-    ``device`` (that with cards to change), ``name-group``, ``label``, ``volume-serial``, ``folder-name``.
+    ``device`` (that with cards to change), ``name-group``, ``label``, ``volume-serial``, ``folder-name``, ``intake``.
     """
 
     serial: str

@@ -90,7 +90,7 @@ VALUE_ZH: dict[tuple[str, str], Mapping[Any, str]] = {
     ("Finding", "severity"): SEVERITY_ZH,
     ("Identity", "basis"): {
         "name-group": "文件名", "label": "卷标", "volume-serial": "卷序列号", "folder-name": "文件夹名",
-        "protocol": "设备协议", "none": "无可靠依据",
+        "protocol": "设备协议", "none": "无可靠依据", "intake": "外来移交",
     },
     ("Drift", "method"): METHOD_ZH,
     ("Drift", "bound"): {"exact": "准确值", "at_least": "至少如此"},

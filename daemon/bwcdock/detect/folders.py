@@ -1,4 +1,4 @@
-"""Watches drop folders: what is put into one is a docked recorder."""
+"""Watches drop folders: what is put into one is a docked recorder, or footage from elsewhere where a door says so."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from watchdog.events import (
     EVENT_TYPE_CLOSED,
@@ -33,13 +34,40 @@ _BOOT_MARK = b"\x55\xaa"  # the last two bytes of an MBR and of a FAT or exFAT b
 _CHANGES = {EVENT_TYPE_CREATED, EVENT_TYPE_DELETED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED, EVENT_TYPE_CLOSED}
 
 
+class Door(Protocol):
+    """Who asks more of a folder's children than to stand still."""
+
+    def heard(self, event: FileSystemEvent) -> None:
+        """Something changed below the folder; called on the observer's thread."""
+        ...
+
+    def ask(self, child: Path, still_s: float) -> "Answer":
+        """Whether this child, unchanged for ``still_s``, is let in. May read; bounded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a door says: the properties of the sighting it lets in, or ``None`` and perhaps why not; ``soon``: ask again
+    at the next turn.
+    """
+
+    properties: tuple[tuple[str, str], ...] | None = None
+    findings: tuple[Finding, ...] = ()
+    soon: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropFolder:
-    """A folder to watch: the number on the dock its children are shown under, and how long they must stand still."""
+    """A folder to watch: the number on the dock its children are shown under, and how long they must stand still.
+
+    With a ``door`` its children are folders alone, each let in when the door says so, and all below it is listened to.
+    """
 
     path: Path
     slot: int | None = None
     stable_s: float = 5
+    door: Door | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +87,9 @@ class _Child:
     shape: _Shape
     since: datetime
     sighting: Sighting | None = None
+
+
+_OPEN = Answer(properties=())
 
 
 class FolderWatch:
@@ -92,7 +123,7 @@ class FolderWatch:
         self._findings: tuple[Finding, ...] = ()
         self._due: datetime | None = None  # when to look again though nobody hinted; None: now
         self._changed = threading.Event()
-        self._notices = _Notices(self._notice)
+        self._notices = _Notices(self._notice, [(drop.path, drop.door) for drop in drops if drop.door])
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -143,23 +174,38 @@ class FolderWatch:
         self._due = now + self._rescan
         for number, drop in enumerate(self._drops, 1):
             self._notices.follow(drop.path)
-            for entry in _children(drop.path, self._max_children, findings):
+            for entry in _children(drop, self._max_children, findings):
                 port = f"drop:{number}:{escape(os.fsencode(entry.name))}"
                 if (shape := _shape(entry, self._max_entries)) is not None:
-                    seen[port] = self._judge(port, drop, entry, shape, now)
+                    seen[port] = self._judge(port, drop, entry, shape, now, findings)
         self._known = seen
         self._findings = tuple(findings)
 
-    def _judge(self, port: str, drop: DropFolder, entry: "os.DirEntry[str]", shape: _Shape, now: datetime) -> _Child:
+    def _judge(
+        self,
+        port: str,
+        drop: DropFolder,
+        entry: "os.DirEntry[str]",
+        shape: _Shape,
+        now: datetime,
+        findings: list[Finding],
+    ) -> _Child:
         before = self._known.get(port)
         child = before if before and before.shape == shape and before.since <= now else _Child(shape=shape, since=now)
         if child.sighting is None:
             settled = child.since + timedelta(seconds=drop.stable_s)
             if now < settled:
                 self._due = min(self._due or settled, settled)
-            else:
-                sighting = Sighting(port=port, source=entry.path, slot=drop.slot, live=False)
+                return child
+            answer = drop.door.ask(Path(entry.path), (now - child.since).total_seconds()) if drop.door else _OPEN
+            findings.extend(answer.findings)
+            if answer.properties is not None:
+                sighting = Sighting(
+                    port=port, source=entry.path, slot=drop.slot, live=False, properties=answer.properties
+                )
                 child = replace(child, sighting=sighting)
+            elif answer.soon:
+                self._due = now
         return child
 
 
@@ -168,8 +214,9 @@ class FolderWatch:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _children(folder: Path, most: int, findings: list[Finding]) -> Iterator["os.DirEntry[str]"]:
+def _children(drop: DropFolder, most: int, findings: list[Finding]) -> Iterator["os.DirEntry[str]"]:
     """The children of a drop folder that may be recorders; what is wrong goes to ``findings``."""
+    folder = drop.path
     try:
         with os.scandir(folder) as entries:
             found = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
@@ -183,7 +230,7 @@ def _children(folder: Path, most: int, findings: list[Finding]) -> Iterator["os.
         findings.append(_finding("drop.crowded", what, "Take out what has been pulled.", folder, Severity.WARN))
     for entry in found[:most]:
         try:
-            problem = _problem(entry)
+            problem = _problem(entry, drop)
         except OSError as error:
             # A worn disk, or a share that went away: that child is not docked now, and the others are.
             what = f"{escape(os.fsencode(entry.name))} cannot be looked at: {error.strerror}."
@@ -195,7 +242,7 @@ def _children(folder: Path, most: int, findings: list[Finding]) -> Iterator["os.
             findings.append(problem)
 
 
-def _problem(entry: "os.DirEntry[str]") -> Finding | None:
+def _problem(entry: "os.DirEntry[str]", drop: DropFolder) -> Finding | None:
     """Why a child is not taken for a recorder; ``None`` where it is."""
     shown = escape(os.fsencode(entry.name))
     path = Path(entry.path)
@@ -206,8 +253,12 @@ def _problem(entry: "os.DirEntry[str]") -> Finding | None:
         # The path to open goes into the ledger, which holds text only; the dock's own folders can be renamed.
         what = f"{shown} has a name with characters that cannot be written down."
         return _finding("drop.name", what, "Rename it; what is inside keeps its names.", path, Severity.WARN)
-    if entry.is_dir(follow_symlinks=False) or _is_image(path):
+    if entry.is_dir(follow_symlinks=False) or (drop.door is None and _is_image(path)):
         return None
+    if drop.door is not None:
+        what = f"{shown} lies by itself where footage from elsewhere is taken; only folders are."
+        remedy = "Put it into a folder of its own, with a note of where it is from."
+        return _finding("intake.loose", what, remedy, path, Severity.WARN)
     what = f"{shown} is neither a folder nor a disk image."
     return _finding("drop.unknown", what, "Take it out, or put it into a folder of its own.", path, Severity.NOTE)
 
@@ -273,10 +324,14 @@ def _finding(code: str, what: str, remedy: str, path: Path, severity: Severity) 
 
 
 class _Notices(FileSystemEventHandler):
-    """The kernel's notices of the drop folders themselves (not of what is deep inside: that is for the next look)."""
+    """The kernel's notices of the drop folders themselves (not of what is deep inside: that is for the next look).
 
-    def __init__(self, tell: Callable[[], None]) -> None:
+    Of a folder with a door all that is below is listened to: whether a file was closed, only a notice tells.
+    """
+
+    def __init__(self, tell: Callable[[], None], doors: Sequence[tuple[Path, Door]] = ()) -> None:
         self._tell = tell
+        self._doors = tuple(doors)
         self._observer: BaseObserver | None = None
         self._followed: dict[Path, tuple[int, int, ObservedWatch]] = {}
         self._deleted: set[str] = set()  # filled on the observer's thread
@@ -306,7 +361,8 @@ class _Notices(FileSystemEventHandler):
             if before and before[:2] == (now.st_dev, now.st_ino) and str(folder) not in self._deleted:
                 return
             self._forget(folder)
-            watch = self._observer.schedule(self, str(folder), recursive=False)
+            deep = any(path == folder for path, _ in self._doors)
+            watch = self._observer.schedule(self, str(folder), recursive=deep)
             self._followed[folder] = (now.st_dev, now.st_ino, watch)
         except OSError:
             self._forget(folder)  # missing, or no watch to be had: the look every rescan_s does without
@@ -320,8 +376,13 @@ class _Notices(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """The observer's thread tells a change."""
+        path = os.fsdecode(event.src_path)
+        for folder, door in self._doors:
+            if path.startswith(f"{folder}/"):
+                door.heard(event)
+                if event.event_type == EVENT_TYPE_MODIFIED:
+                    return  # a copy that grows deep inside is not ready, and would cause a look at every write
         if event.event_type in _CHANGES:
-            path = os.fsdecode(event.src_path)
             if event.event_type == EVENT_TYPE_DELETED and Path(path) in self._followed:
                 self._deleted.add(path)
             self._tell()

@@ -62,17 +62,19 @@ class Paths(Table):
 
 
 class Drop(Table):
-    """A folder whose children are taken for docked recorders."""
+    """A folder whose children are taken for docked recorders, or for footage from elsewhere."""
 
     path: StationPath
     slot: Count | None = None
     stable_s: Seconds = 5
+    holds: Literal["recorders", "exports"] = "recorders"
 
 
 class Watch(Table):
     """How arrivals are noticed."""
 
     rescan_s: Seconds = 30
+    writing_s: Seconds = 300
     live_s: Seconds = 600
 
 
