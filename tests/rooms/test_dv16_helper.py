@@ -54,7 +54,7 @@ def helping(directory, made):
                 for fd in fds:
                     os.close(fd)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:
             yield Helped(made, directory / "v.sock")

@@ -65,9 +65,19 @@ def test_of_all_commands_nine_are_ever_sent(command):
     assert made.overwritten == []
 
 
+def test_each_of_them_has_one_length():
+    every = [(c, n) for c in range(256) for n in range(256)]
+    reads = {(c, n) for c, n in every if wire.allows(block((0xFD, 0x81), c, n), wanted=n)}
+    writes = {(c, n) for c, n in every if wire.allows(block((0xFB, 0x82), c, n), given=n)}
+    assert reads == set(MAY_READ.items())
+    assert writes == set(MAY_WRITE.items())
+
+
 @pytest.mark.parametrize(
     ("cdb", "wanted", "given"),
     [
+        (block((0xFD, 0x81), 13, 16), 16, 1),
+        (block((0xFB, 0x82), 1, 0), 1, 0),
         (block((0xFD, 0x81), 13, 16), 17, 0),
         (block((0xFD, 0x81), 13, 17), 17, 0),
         (block((0xFD, 0x81), 13, 16), 0, 16),
