@@ -1,6 +1,7 @@
 """``python -m bench``: every measurement in a process of its own, one line of JSON a figure."""
 
 import argparse
+import importlib
 import os
 import shutil
 import signal
@@ -10,18 +11,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import catalogue, figures, history, memory, pieces, s3, scale, throughput, wall
+from bench import figures, scale
 
 MEASUREMENTS = {
-    "pull": throughput.pull,
-    "two": throughput.two,
-    "memory": memory.memory,
-    "plan": history.planning,
-    "history": history.history,
-    "pieces": pieces.pieces,
-    "wall": wall.paint,
+    "pull": "throughput:pull",
+    "two": "throughput:two",
+    "memory": "memory:memory",
+    "plan": "history:planning",
+    "history": "history:history",
+    "pieces": "pieces:pieces",
+    "wall": "wall:paint",
 }
-BY_NAME = {"catalogue": catalogue.catalogue, "s3": s3.s3}
+"""Where each is. Loaded by its own process alone: what another one needs would count as memory of a station."""
+
+BY_NAME = {"catalogue": "catalogue:catalogue", "s3": "s3:s3"}
 """Measured only where asked for with --only: needs a PostgreSQL and minutes to fill it; an S3 server and rclone."""
 
 BOTH = ("pull", "two")
@@ -38,7 +41,8 @@ def main() -> int:
     asked = _arguments()
     if asked.here:
         sized = scale.quick if asked.quick else scale.full
-        (MEASUREMENTS | BY_NAME)[asked.here](sized(asked.work, asked.cards, asked.mode))
+        module, _, function = (MEASUREMENTS | BY_NAME)[asked.here].partition(":")
+        getattr(importlib.import_module(f"bench.{module}"), function)(sized(asked.work, asked.cards, asked.mode))
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # gigabytes were put somewhere: they go in every case
     begun, failed = time.monotonic(), []
