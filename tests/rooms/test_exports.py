@@ -167,8 +167,11 @@ def test_only_folders_with_footage_are_taken(bench, tmp_path):
     assert bench.settled() == []
     assert sorted(bench.codes) == ["intake.empty", "intake.loose"]
     small = Bench(tmp_path / "exports", entries=3)
-    small.export(**{f"{n}.mp4": FILM for n in range(3)})
-    assert (small.settled(), small.codes) == ([], ["intake.crowded"])
+    path = small.export(**{"1.mp4": FILM, "2.mp4": FILM})
+    assert (small.settled()[-1:], small.codes) == (["drop:1:wang"], [])
+    (path / "empty").mkdir()
+    small.settled()
+    assert (small.ports(), small.codes) == ([], ["intake.crowded"])
 
 
 # --- who writes -------------------------------------------------------------------------------------------------------

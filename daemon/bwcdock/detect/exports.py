@@ -11,7 +11,7 @@ import stat
 import threading
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,13 +126,13 @@ class ExportsDoor:
     def ask(self, child: Path, still_s: float) -> Answer:
         """Whether the folder is let in: its note, then whether somebody is still at it, then its containers."""
         try:
-            files = list(_files(child, self._entries + 1))
+            files = _files(child, self._entries)
         except OSError as error:
             return _no(
                 _finding("intake.unreadable", f"cannot be read: {error.strerror}.", "Mend its permissions.", child)
             )
-        if len(files) > self._entries:
-            what = f"holds more than {self._entries} files."
+        if files is None:
+            what = f"holds more than {self._entries} files and folders."
             return _no(_finding("intake.crowded", what, "Hand it over in several folders, each with its note.", child))
         note, problem = _note(child)
         if note is None:
@@ -191,22 +191,23 @@ class ExportsDoor:
             os.close(fd)
 
 
-def _files(folder: Path, most: int) -> Iterator[_File]:
-    """The regular files below a folder, links not followed, at most ``most``."""
-    folders, count = [folder], 0
+def _files(folder: Path, most: int) -> list[_File] | None:
+    """The regular files below a folder, links not followed; ``None`` where it has more than ``most`` names."""
+    folders, found, count = [folder], [], 0
     for each in folders:  # grows while it is walked
         with os.scandir(each) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
                 look = entry.stat(follow_symlinks=False)
                 count += 1
                 if count > most:
-                    return
+                    return None
+                path = Path(entry.path)
                 if stat.S_ISDIR(look.st_mode):
-                    folders.append(Path(entry.path))
+                    folders.append(path)
                 elif stat.S_ISREG(look.st_mode):
                     key = (look.st_dev, look.st_ino, look.st_size, look.st_mtime_ns)
-                    path = Path(entry.path)
-                    yield _File(path, path.relative_to(folder).as_posix(), look.st_size, key)
+                    found.append(_File(path, path.relative_to(folder).as_posix(), look.st_size, key))
+    return found
 
 
 def _note(folder: Path) -> tuple[Note | None, str]:
