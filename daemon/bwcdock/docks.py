@@ -23,6 +23,10 @@ log = structlog.get_logger()
 LOOK_S = 0.25
 """How long a turn of the loop waits for a look: a drop folder on a share that hangs must not hold up anything else."""
 
+LATE_S = 10.0
+"""How long the bus may show a recorder after its own last word: udev tells of a removal once its work is done, and a
+busy machine takes seconds for it. One that is still there by then was wrong about itself, and is asked again."""
+
 
 class Known(Protocol):
     """The station, as far as its docks need it: who records what they find, and what is known of a docking."""
@@ -61,8 +65,10 @@ class Docks:
         self._known = known
         self._dockings: dict[str, Docking] = {}
         self._looking: asyncio.Future[Sequence[Sighting]] | None = None
+        self._awaited: frozenset[str] = frozenset()
         self._arrivals = 0
         self._blind: tuple[Finding, ...] = ()
+        self._late: dict[str, tuple[Sighting, float]] = {}
 
     @property
     def dockings(self) -> tuple[Docking, ...]:
@@ -90,6 +96,7 @@ class Docks:
         """One look: what is new is docked, what is gone departs, what became a disk is opened as one."""
         now = self._bench.clock.now()
         if self._looking is None:
+            self._awaited = frozenset(self._watch.awaited)
             self._looking = self.eyes.submit(self._watch.current, now)
         await asyncio.wait({self._looking}, timeout=LOOK_S)
         if not self._looking.done():
@@ -102,7 +109,7 @@ class Docks:
             self._blind = (_blind(error),)
             return
         self._blind, self.looked = (), True
-        awaited = frozenset(self._watch.awaited)
+        awaited = self._awaited | frozenset(self._watch.awaited)  # the look was at some moment between the two
         self._leave(sighted, awaited)
         # What is only awaited is nothing to dock: its recorder went in the middle, and its docking with it.
         self._meet({port: each for port, each in sighted.items() if port not in awaited}, now)
@@ -123,13 +130,23 @@ class Docks:
 
     def _meet(self, sighted: dict[str, Sighting], now: datetime) -> None:
         for port, sighting in sighted.items():
-            if port not in self._dockings and len(self._dockings) < self._bench.settings.limits.recorders_at_once:
+            if port in self._dockings or self._is_late(sighting):
+                continue
+            if len(self._dockings) < self._bench.settings.limits.recorders_at_once:
                 self._arrivals += 1
                 session = session_id(port, now, str(self._arrivals))
                 self._dockings[port] = Docking(self._bench, sighting, session)
                 self._bench.meters.docked(sighting.slot)
                 arrived = Arrived(session=session, sighting=sighting)
                 self._known.spawn(self._dock(self._dockings[port], arrived), f"dock {port}")
+
+    def _is_late(self, sighting: Sighting) -> bool:
+        """Whether it is only shown still: a read of it said that it is gone. Plugged in again it is another one."""
+        gone, until = self._late.get(sighting.port, (None, 0.0))
+        if gone == sighting and self._bench.clock.monotonic() < until:
+            return True
+        self._late.pop(sighting.port, None)
+        return False
 
     async def _change(self, docking: Docking, sighting: Sighting) -> None:
         """A control interface became a disk at the same port: the same docking, opened another way."""
@@ -147,7 +164,8 @@ class Docks:
         except LedgerBroken:
             raise
         except Exception as error:  # a recorder's fault, or a driver's bug: either way it costs this recorder only
-            await self.fault(docking, error)
+            if not docking.gone:  # else it was taken, or goes on as a disk: its call was broken off for that
+                await self.fault(docking, error)
             return
         if docked is None:
             log.warning("recorder.unclaimed", port=docking.sighting.port)
@@ -203,6 +221,8 @@ class Docks:
             await self.fault(docking, error)
         else:
             docking.gone = True
+            if docking.sighting.subsystem:  # on the bus; a folder that comes back is the same sighting
+                self._late[docking.sighting.port] = docking.sighting, self._bench.clock.monotonic() + LATE_S
             await self.depart(docking, outcome.why)
 
     async def leave_all(self) -> None:
