@@ -42,8 +42,7 @@ def from_footage(station: Station) -> str:
 
 
 def _doctor_watches(station: Station) -> None:
-    """The doctor finds users and groups well, and names whoever is put into the group of what is docked."""
-    need(not _ill(station), f"the doctor says {_ill(station)}")
+    """The doctor names whoever is put into the group of what is docked, and finds nothing else of users and groups."""
     station.guest.run("gpasswd", "-a", pages.USER, DOCK)
     try:
         told = _ill(station)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import ledger
 from recorders import DEPOT, GADGETS, MIB, film
 
 READY_S = 30.0
@@ -69,6 +70,13 @@ def pull(name: str) -> float:
         serving.kill()
         serving.wait()
     return at
+
+
+def pull_at(name: str, least: int, limit_s: float) -> int:
+    """Pull the cable out once the station has so many bytes in partial files; how many it had by then."""
+    had = ledger.pulling(least, limit_s)
+    pull(name)
+    return had
 
 
 def _gadget(name: str) -> Path:
