@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -20,38 +21,47 @@ class Told:
     why: str = ""
 
 
+class Source:
+    """One file, read once: its tree, its constants, its functions, and each scope with the calls in it."""
+
+    def __init__(self, source: str) -> None:
+        self.tree = ast.parse(source)
+        nodes = list(ast.walk(self.tree))
+        self.functions = [node for node in nodes if isinstance(node, Function)]
+        self.constants = dict(_assigned(self.tree.body))
+        self.properties = {
+            node.name: node.body[-1].value
+            for node in self.functions
+            if isinstance(node, ast.FunctionDef) and node.decorator_list and isinstance(node.body[-1], ast.Return)
+        }
+        self.imported = {
+            alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+        }
+        self.calls = [(scope, list(_calls(scope))) for scope in (self.tree, *self.functions)]
+
+
+_source = cache(Source)
+
+
 class Module:
-    """One module: its tree, its constants, and the functions that hand a parameter on."""
+    """One module, and the functions in it that hand a parameter on."""
 
     def __init__(self, path: Path, source: str, parameter: str, hands_on: Callable[[Function], bool]) -> None:
         self.path = path
         self.parameter = parameter
-        self.tree = ast.parse(source)
-        self.constants = dict(_assigned(self.tree.body))
-        self.properties = {
-            node.name: node.body[-1].value
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.FunctionDef) and node.decorator_list and isinstance(node.body[-1], ast.Return)
-        }
+        self.source = _source(source)
         self.handing = {
             node.name: names.index(parameter)
-            for node in ast.walk(self.tree)
-            if isinstance(node, Function)
-            and parameter in (names := [a.arg for a in node.args.args if a.arg not in {"self", "cls"}])
+            for node in self.source.functions
+            if parameter in (names := [a.arg for a in node.args.args if a.arg not in {"self", "cls"}])
             and hands_on(node)
-        }
-        self.imported = {
-            alias.asname or alias.name
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
         }
 
     def told(self, handing: dict[str, int], makers: Iterable[str]) -> Iterator[Told]:
         """Every text given to the parameter; ``handing`` are the functions of other modules that hand it on."""
-        known = {name: at for name, at in handing.items() if name in self.imported} | self.handing
-        for scope in [self.tree, *(n for n in ast.walk(self.tree) if isinstance(n, Function))]:
-            for call in _calls(scope):
+        known = {name: at for name, at in handing.items() if name in self.source.imported} | self.handing
+        for scope, calls in self.source.calls:
+            for call in calls:
                 expression = self._given(call, known, makers)
                 if expression is not None:
                     yield from self._texts(expression, scope, call.lineno)
@@ -79,8 +89,8 @@ class Module:
                 yield from self._texts(other, scope, line)
             case ast.Attribute(attr=attr) if attr == self.parameter:  # of something that was told before
                 return
-            case ast.Attribute(attr=attr) if attr in self.properties:
-                yield from self._texts(self.properties[attr], scope, line)
+            case ast.Attribute(attr=attr) if attr in self.source.properties:
+                yield from self._texts(self.source.properties[attr], scope, line)
             case ast.Name(id=name):
                 yield from self._named(name, scope, line)
             case _:
@@ -95,8 +105,8 @@ class Module:
                 return
             if name == self.parameter and scope.name in self.handing:
                 return  # whoever calls it is asked
-        if name in self.constants:
-            yield from self._texts(self.constants[name], self.tree, line)
+        if name in self.source.constants:
+            yield from self._texts(self.source.constants[name], self.source.tree, line)
         else:
             yield Told(self.path, line, "", name)
 
@@ -104,7 +114,7 @@ class Module:
         if isinstance(part, ast.Constant):
             return str(part.value)
         inner = part.value if isinstance(part, ast.FormattedValue) else part
-        known = self.constants.get(inner.id) if isinstance(inner, ast.Name) else None
+        known = self.source.constants.get(inner.id) if isinstance(inner, ast.Name) else None
         return known.value if isinstance(known, ast.Constant) else ANY
 
 
