@@ -103,6 +103,15 @@ def test_what_a_recorder_refuses_or_that_it_is_gone_comes_through(tmp_path):
         asked.close()
 
 
+def test_a_helper_without_its_capability_is_told(tmp_path):
+    made = Dv16Recorder(is_barred=True)
+    with helping(tmp_path, made) as units:
+        asked = units.connect("/dev/sdb")
+        with pytest.raises(NotAllowed, match="kernel does not let"):
+            asked.take(wire.asking(Command.BATTERY), 4)
+        asked.close()
+
+
 def test_the_helper_speaks_with_nothing_else(tmp_path):
     with (
         helping(tmp_path, Dv16Recorder(inquiry="Generic STORAGE DEVICE  ")) as units,

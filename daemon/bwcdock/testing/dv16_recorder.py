@@ -7,7 +7,7 @@ did. What it does not know it refuses, as a unit does with a check condition.
 import struct
 from dataclasses import dataclass, field
 
-from bwcdock.errors import Misbehaved, Unplugged
+from bwcdock.errors import Misbehaved, NotAllowed, Unplugged
 
 READS, WRITES = (0xFD, 0x81), (0xFB, 0x82)
 
@@ -31,6 +31,8 @@ class Dv16Recorder:
     clock: tuple[int, ...] = ()
     overwritten: list[str] = field(default_factory=list)
     says: dict[int, bytes] = field(default_factory=dict)
+    is_barred: bool = False
+    """Whether the kernel passes nothing but INQUIRY on to it, as for a process without the capability."""
     leaves: str = ""
     """How it goes when it becomes a disk: at once, so that nothing answers any more, or with a broken answer."""
     refuses: set[int] = field(default_factory=set)
@@ -90,6 +92,8 @@ class Dv16Recorder:
         self.heard.append((cdb, data))
 
     def _must_be(self, cdb: bytes, way: tuple[int, int], length: int) -> None:
+        if self.is_barred:
+            raise NotAllowed("open", "The kernel lets this user send it no vendor commands.", "")
         blank = bytes(value for at, value in enumerate(cdb) if at not in {0, 1, 5, 7})
         if len(cdb) != 16 or (cdb[0], cdb[1]) != way or any(blank) or cdb[7] != length or cdb[5] in self.refuses:
             raise _refused()

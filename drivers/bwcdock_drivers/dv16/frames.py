@@ -20,6 +20,7 @@ class Standing(IntEnum):
     GONE = 2
     FAILED = 3
     NOT_ONE = 4
+    NOT_LET = 5
 
 
 def request(cdb: bytes, wanted: int, data: bytes) -> bytes:

@@ -11,7 +11,7 @@ import socket
 import stat
 import sys
 
-from bwcdock.errors import BwcdockError, Unplugged
+from bwcdock.errors import BwcdockError, NotAllowed, Unplugged
 
 from . import frames, wire
 from .frames import Standing
@@ -73,6 +73,8 @@ def _answer(unit: Unit, cdb: bytes, wanted: int, data: bytes) -> bytes:
         unit.give(cdb, data)
     except Unplugged:
         return frames.reply(Standing.GONE)
+    except NotAllowed:
+        return frames.reply(Standing.NOT_LET)
     except BwcdockError:
         return frames.reply(Standing.FAILED)
     return frames.reply(Standing.WELL)

@@ -216,6 +216,9 @@ class HelpedUnit:
             case frames.Standing.NOT_ONE:
                 what = "The helper for vendor commands takes it for no recorder of this kind."
                 raise NotAllowed("open", what, "Dock it as the disk it is.")
+            case frames.Standing.NOT_LET:
+                what = "The kernel does not let the helper send vendor commands."
+                raise NotAllowed("open", what, "See that bwcdock-vendor@.service has its capability (docs/systemd.md).")
             case _:
                 raise Misbehaved("read", "It refused a command.", "Take it out and dock it again.")
 
