@@ -287,8 +287,8 @@ def test_one_that_is_taken_away_is_unplugged():
 def test_it_is_known_by_its_inquiry_while_it_has_no_medium(tmp_path, vendor, model, is_one):
     (tmp_path / "sdb/device").mkdir(parents=True)
     (tmp_path / "sdb/size").write_text("0\n")
-    (tmp_path / "sdb/device/vendor").write_text(vendor)
-    (tmp_path / "sdb/device/model").write_text(model)
+    (tmp_path / "sdb/device/vendor").write_text(f"{vendor}\n")  # as the kernel ends each
+    (tmp_path / "sdb/device/model").write_text(f"{model}\n")
     driver = Dv16Driver(units=Nodes(tmp_path))
     assert driver.claims(HERE) == (80 if is_one else 0)
     (tmp_path / "sdb/size").write_text("1000\n")

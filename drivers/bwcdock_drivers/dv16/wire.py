@@ -90,7 +90,7 @@ def is_dv16(inquiry: bytes) -> bool:
 
 def is_named(text: str) -> bool:
     """Whether vendor and product, as the kernel tells them, are those of such a recorder."""
-    return "".join(c for c in text.lower() if c not in " _\0").startswith(WORDS)
+    return "".join(c for c in text.lower() if not (c.isspace() or c in "_\0")).startswith(WORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
