@@ -207,6 +207,43 @@ def test_what_is_no_disk_answers_no_command_and_leaks_nothing():
     gone.close()
 
 
+class Kernel:
+    """What SG_IO does with a header: follows its pointers, and says how it went in its last fields."""
+
+    def __init__(self, recorder, short=0, status=0):
+        self.recorder, self.short, self.status = recorder, short, status
+
+    def ioctl(self, _fd, number, header, _mutate):
+        assert (number, header.interface) == (0x2285, ord("S"))
+        assert header.timeout_ms in {2000, 10_000}
+        header.status, header.left = self.status, self.short
+        cdb = ctypes.string_at(header.cdb, header.cdb_length)
+        if header.direction == -3:
+            data = self.recorder.take(cdb, header.length)[: header.length - self.short]
+            ctypes.memmove(header.data, data, len(data))
+        else:
+            assert header.direction == (-2 if header.length else -1)
+            self.recorder.give(cdb, ctypes.string_at(header.data, header.length))
+        return 0
+
+
+def test_what_goes_over_and_comes_back_is_what_was_meant(monkeypatch):
+    made = Dv16Recorder()
+    monkeypatch.setattr(unit.fcntl, "ioctl", Kernel(made).ioctl)
+    found = SgUnit(os.open("/dev/null", os.O_RDONLY))
+    assert wire.is_dv16(found.take(wire.INQUIRY, wire.INQUIRY_BYTES))
+    assert wire.info(found.take(wire.asking(Command.INFO), 89)).user_name == "王建国"
+    found.give(wire.telling(Command.INIT), b"")
+    found.give(wire.telling(Command.SET_CLOCK), bytes.fromhex("ea070b150c0001"))
+    assert (made.greeted, made.clock) == (1, (2026, 11, 21, 12, 0, 1))
+    monkeypatch.setattr(unit.fcntl, "ioctl", Kernel(made, short=2).ioctl)
+    assert found.take(wire.asking(Command.MODEL), 6) == b"DV16"
+    monkeypatch.setattr(unit.fcntl, "ioctl", Kernel(made, status=2).ioctl)
+    with pytest.raises(Misbehaved, match="status 0x2"):
+        found.take(wire.asking(Command.MODEL), 6)
+    found.close()
+
+
 def test_the_header_is_the_kernels():
     sizes = {4: 64, 8: 88}  # scsi/sg.h on 32 and 64 bits
     assert ctypes.sizeof(unit._Header) == sizes[ctypes.sizeof(ctypes.c_void_p)]

@@ -112,7 +112,8 @@ class SgUnit:
     def take(self, cdb: bytes, length: int) -> bytes:
         """One SG_IO that reads."""
         buffer = ctypes.create_string_buffer(length)
-        return buffer.raw[: self._send(cdb, buffer, length, _FROM, READ_MS)]
+        got = self._send(cdb, buffer, length, _FROM, READ_MS)
+        return buffer.raw[:got]  # only now: it is a copy
 
     def give(self, cdb: bytes, data: bytes) -> None:
         """One SG_IO that writes."""
