@@ -21,6 +21,7 @@ import pages
 import second_bus
 import shows
 import units
+import vendor
 import wheels
 from guest import Guest
 from station import Station
@@ -37,6 +38,7 @@ SHOWS: dict[str, Callable[[Station], str]] = {
     "second-bus": second_bus.no_slot_then_slot,
     "asked": diskless.asked,
     "failing-spool": crashes.failing_spool,
+    "speaks-first": vendor.speaks_first,
     "scores": units.scores,
     "privileges": units.privileges,
     "pages": pages.started,

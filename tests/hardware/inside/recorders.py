@@ -213,6 +213,18 @@ def _gadget(name: str) -> Path:
     return made
 
 
+def only_speak(name: str, inquiry: str) -> None:
+    """Have a recorder that is in no port say this to INQUIRY, and show no card until it is told to."""
+    lun = _gadget(name) / "functions/mass_storage.0/lun.0"
+    (lun / "inquiry_string").write_text(f"{inquiry:28.28}")
+    (lun / "file").write_text("\n")
+
+
+def show_card(name: str) -> None:
+    """Put its card in, as far as anybody sees."""
+    (GADGETS / name / "functions/mass_storage.0/lun.0/file").write_text(str(DEPOT / f"{name}.img"))
+
+
 def plug(name: str, port: int) -> float:
     """Put the recorder's cable into a port; the monotonic moment of it."""
     gadget = _gadget(name)
