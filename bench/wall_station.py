@@ -60,6 +60,7 @@ class Slots:
     """What a station looks at: every recorder that is plugged in."""
 
     findings = ()
+    awaited = ()
 
     def __init__(self, recorders: Sequence[FakeRecorder]) -> None:
         self.hint = asyncio.Event()

@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "config" / "prometheus" / "bwcdock.rules.yml"
 SAMPLES = ROOT / "config" / "prometheus" / "bwcdock.test.yml"
+DAYS = ROOT / "config" / "prometheus" / "bwcdock.days.test.yml"
 PROMETHEUS = ROOT / "config" / "prometheus" / "prometheus.yml"
 ALERTMANAGER = ROOT / "config" / "prometheus" / "alertmanager.yml"
 DASHBOARDS = sorted((ROOT / "config" / "grafana").glob("*.json"))

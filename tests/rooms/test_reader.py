@@ -222,13 +222,13 @@ def test_a_killed_reader_is_the_cards_fault_and_is_reaped(image):
         with suppress(ProcessLookupError):
             os.kill(reader.pid, signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
+    killer, before = threading.Thread(target=kill), held()[1]
     killer.start()
     with pytest.raises(Misbehaved, match="died"):
         reader.listing()
     killer.join()
     os.close(fd)
-    assert not held()[1]
+    assert held()[1] == before
 
 
 def test_a_card_pulled_out_while_it_is_listed_is_unplugged(image):
@@ -253,6 +253,7 @@ def test_more_names_than_the_limit_are_refused(tmp_path):
 
 def test_a_file_is_read_through_the_process_and_by_fresh_ones(image, monkeypatch):
     monkeypatch.setattr(reading, "READS_PER_PROCESS", 2)
+    before = held()[1]
     fd = os.open(image, os.O_RDONLY)
     reader = Reader(fd, image.stat().st_size, image.exists)
     told = reader.listing()
@@ -268,7 +269,7 @@ def test_a_file_is_read_through_the_process_and_by_fresh_ones(image, monkeypatch
     assert [(s.offset, s.length) for s in error.value.spans] == [(4000, 96)]
     reader.close()
     os.close(fd)
-    assert not held()[1]
+    assert held()[1] == before
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from figures_world import Station
 from prometheus_world import (
     ALERTMANAGER,
     DASHBOARDS,
+    DAYS,
     PROMETHEUS,
     RECORDED,
     ROOT,
@@ -44,9 +45,9 @@ def test_the_rules_are_understood() -> None:
 
 @needs_prometheus
 def test_every_alarm_comes_when_it_should() -> None:
-    told = run("promtool", "test", "rules", SAMPLES)
+    told = run("promtool", "test", "rules", SAMPLES, DAYS)
     assert told.returncode == 0, told.stdout
-    assert set(re.findall(r'alertname="(\w+)"', SAMPLES.read_text())) == alarms().keys()
+    assert set(re.findall(r'alertname="(\w+)"', SAMPLES.read_text() + DAYS.read_text())) == alarms().keys()
 
 
 # One change for each alarm: a threshold, a name or a wait.
@@ -71,6 +72,12 @@ BROKEN = [
     ("bwcdock_up == 0", "bwcdock_up == 1"),
     ('up{job="bwcdock"} == 0', "up == 0"),
     (":p99_5m > 0.25", ":p99_5m > 25"),
+    ("(bwcdock_sink_unlocked_recordings > 0", "(bwcdock_sink_unlocked_recordings > 3"),
+    ("max_over_time(bwcdock_sink_closed[1h]) == 1", "max_over_time(bwcdock_sink_closed[1h]) == 2"),
+    (
+        "or (min_over_time(bwcdock_sink_unlocked_recordings[2d]) > 0",
+        "or (min_over_time(bwcdock_sink_unlocked_recordings[2d]) > 2",
+    ),
 ]
 
 
@@ -80,8 +87,9 @@ def test_a_rule_that_is_broken_is_found(tmp_path: Path, rule: str, broken: str) 
     text = RULES.read_text()
     assert text.count(rule) == 1
     (tmp_path / RULES.name).write_text(text.replace(rule, broken))
-    (tmp_path / SAMPLES.name).write_text(SAMPLES.read_text())
-    assert run("promtool", "test", "rules", tmp_path / SAMPLES.name).returncode == 1
+    for samples in (SAMPLES, DAYS):
+        (tmp_path / samples.name).write_text(samples.read_text())
+    assert any(run("promtool", "test", "rules", tmp_path / each.name).returncode == 1 for each in (SAMPLES, DAYS))
 
 
 @needs_prometheus
@@ -141,7 +149,7 @@ def test_rules_samples_and_dashboards_name_only_figures_that_there_are(tmp_path:
     for family in (*computed(tmp_path), *counted()):
         ends = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "info": ("_info",)}
         there |= {family.name + end for end in ends.get(family.type, ("",))}
-    for path in (RULES, SAMPLES, *DASHBOARDS):
+    for path in (RULES, SAMPLES, DAYS, *DASHBOARDS):
         assert names_in(path.read_text()) <= there, path.name
         assert set(RECORDED.findall(path.read_text())) <= recorded(), path.name
     looked_at = {name for _, expr in queries() for name in names_in(expr)} | names_in(RULES.read_text())
