@@ -77,7 +77,7 @@ def test_the_sheet_has_the_fields_of_the_regulation(station, tmp_path):
         assert known in page
     assert "原视听资料持有人" in page
     assert "并由制作人和原视听资料持有人签名或盖章" in page
-    assert re.search(r"账本 bwcdock/test-dock 第 [\d、–]+ 条", page)
+    assert re.search(r"台账 bwcdock/test-dock 第 [\d、–]+ 条", page)
 
 
 def test_a_sheet_over_several_recordings_lists_them(station, tmp_path):

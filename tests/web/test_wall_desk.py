@@ -198,7 +198,7 @@ async def test_he_tags_and_the_ledger_has_it_as_his_statement(wall):
         "say", ticket=ticket, do="tag", record=[first, second], tag=["dispute", "no-such-tag"],
         category="占道经营", event="现场处置", important="yes",
     )  # fmt: skip
-    assert "已作为您本人的陈述记入账本。" in answer.text
+    assert "已作为您本人的陈述记入台账。" in answer.text
     assert "现场发生纠纷冲突" in answer.text
     told = wall.entries(Tagged)
     assert {entry.fact.record for entry in told} == {first, second}
@@ -212,7 +212,7 @@ async def test_he_says_why_it_is_late_with_a_reason_of_the_pack(wall):
     ticket, text = await wall.ticket()
     assert text.count("checked") == 3  # what presses is chosen already
     answer = await wall.sends("say", ticket=ticket, do="late", record=lines(text), reason="weather", text="山路封闭")
-    assert "记入账本" in answer.text
+    assert "记入台账" in answer.text
     (told,) = wall.world.bed.ask(lambda ledger: ledger.matters(Explanation))
     assert (told.what, told.person, told.written_by, told.state) == ("late", OFFICER, OFFICER, "given")
     assert (told.reason, told.text) == ("weather", "天气情况恶劣；山路封闭")
@@ -256,7 +256,7 @@ async def test_he_says_that_his_activity_ended(wall):
     ended = began + timedelta(hours=2)
     form = {"began": f"{began.astimezone(zone):%Y-%m-%dT%H:%M}", "ended": f"{ended.astimezone(zone):%Y-%m-%dT%H:%M}"}
     answer = await wall.sends("say", ticket=ticket, do="activity", **form)
-    assert "记入账本" in answer.text
+    assert "记入台账" in answer.text
     (told,) = wall.world.bed.ask(lambda ledger: ledger.matters(Activity))
     assert (told.person, told.device) == (OFFICER, DEVICE)
     assert told.began == began.replace(second=0, microsecond=0)
@@ -272,7 +272,7 @@ async def test_he_says_that_his_trip_is_over_and_it_is_judged_again(tmp_path):
         trip = re.search(r'<option value="(trip-\d+)"', text)[1]
         back = f"{world.clock.now().astimezone(wall.desk.house.zone):%Y-%m-%dT%H:%M}"
         answer = await wall.sends("say", ticket=ticket, do="trip", trip=trip, back=back)
-        assert "记入账本" in answer.text
+        assert "记入台账" in answer.text
         (told,) = world.bed.ask(lambda ledger: ledger.matters(Trip))
         assert told.state == "back"
         assert "<option" not in answer.text

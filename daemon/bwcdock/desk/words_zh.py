@@ -36,7 +36,7 @@ class FieldWords(NamedTuple):
 ACT_ZH: dict[str, ActWords] = {
     "enter-person": ActWords("登记人员", "登记人员，或更改其登记内容；首位登记的人员必须是管理员。"),
     "leave-person": ActWords("人员离岗", "人员调离；请先办理工作交接。"),
-    "set-sign-in": ActWords("设置登录方式", "登记本人或由系统管理员代设的登录方式；密码本身不入账本。"),
+    "set-sign-in": ActWords("设置登录方式", "登记本人或由系统管理员代设的登录方式；密码本身不入台账。"),
     "enter-team": ActWords("登记分队", "登记执法分队及其执法人数。"),
     "hand-over": ActWords("工作交接", "移交人名下的记录仪、未移交资料、未办结事项列入交接清单。"),
     "register-device": ActWords("登记记录仪", "登记本单位的执法记录仪，或更改其登记内容。"),

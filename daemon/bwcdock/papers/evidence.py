@@ -209,7 +209,7 @@ def _corrected(source: Source, record: Record) -> Field:
 
 def _station_clock(clock: str) -> Field:
     if not clock:
-        return Field(label="采集站时钟", value="账本未载明")
+        return Field(label="采集站时钟", value="台账未载明")
     vouched = "无时间源保证" if clock.startswith("unvouched") else "有时间源保证"
     return Field(label="采集站时钟", value=f"封存时{vouched}", note=f"内核所示：{clock}")
 

@@ -9,7 +9,7 @@ def footnote(proof: Proof) -> list[str]:
     told = [f"依据：《{one_line(r.regulation)}》{one_line(r.article)}：“{one_line(r.quote)}”" for r in proof.rules]
     under = [seq for seq in proof.entries if seq < proof.head_size]
     later = [seq for seq in proof.entries if seq >= proof.head_size]
-    told.append(f"证明：本件内容取自采集站账本 {one_line(proof.origin)} 第 {runs(proof.entries) or '—'} 条。")
+    told.append(f"证明：本件内容取自采集站台账 {one_line(proof.origin)} 第 {runs(proof.entries) or '—'} 条。")
     if under:
         told.append(f"上述条目在共 {proof.head_size} 条的已签名树首之下，树根 {proof.head_root}")
     if later:

@@ -219,7 +219,7 @@ def _original(work: _Work, number: int, record: Record) -> None:
     if data:
         work.put(manifest, data)
     else:
-        zh = f"记录 {record.id[:12]} 的签名清单此时无法从集中存储取得，未附；账本证明不受影响"
+        zh = f"记录 {record.id[:12]} 的签名清单此时无法从集中存储取得，未附；台账证明不受影响"
         work.notes.append(
             (zh, f"The signed manifest of recording {record.id[:12]} could not be had; its proof is here.")
         )
@@ -347,7 +347,7 @@ def _info(work: _Work, payload: list[str], originals: int) -> bytes:
     rows = (
         ("Source-Organization", source.unit),
         ("External-Identifier", f"{source.station} {permit.request}"),
-        ("External-Description", f"执法记录仪录像 {originals} 件，附签名清单、账本证明与说明"),
+        ("External-Description", f"执法记录仪录像 {originals} 件，附签名清单、台账证明与说明"),
         ("Bagging-Date", f"{source.local_now:%Y-%m-%d}"),
         ("Bag-Software-Agent", f"bwcdock {__version__}"),
         ("Payload-Oxum", f"{sum(work.sizes[name] for name in payload)}.{len(payload)}"),

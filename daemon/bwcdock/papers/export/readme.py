@@ -20,7 +20,7 @@ def chinese(permit: Permit, unit: str, made: str, key: str, copies: int, notes: 
         "内容",
         "  data/originals   原始录像，从集中存储（或采集站）读出并与封存摘要一致，未经剪辑",
         "  data/manifests   每份录像的签名清单",
-        "  data/proofs      账本条目与包含证明、已签名的树首、采集站公钥",
+        "  data/proofs      台账条目与包含证明、已签名的树首、采集站公钥",
         "  data/receipts    签名的移交回执（仅当回执所列全部录像都在本包内）",
         "  data/papers      可打印的移交回执与证据说明",
         "",
@@ -29,7 +29,7 @@ def chinese(permit: Permit, unit: str, made: str, key: str, copies: int, notes: 
         f"  本包所用公钥：{key}",
         "  不给出 --key 时只能证明本包自身一致；须与单位公布的公钥核对。",
         "  为防本包连同 verify.py 一并被替换，请使用另行取得的 verify.py。",
-        "  验证只证明包内录像与封存时一致；包内少了哪些录像，只有采集站账本能回答。",
+        "  验证只证明包内录像与封存时一致；包内少了哪些录像，只有采集站台账能回答。",
     ]
     told += ["", "注意", *(f"  {one_line(zh)}" for zh, _ in notes)] if notes else []
     return "\r\n".join(told) + "\r\n"

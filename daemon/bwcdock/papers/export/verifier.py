@@ -147,7 +147,7 @@ def opened_head(note: bytes, key: PublicKey) -> tuple[int, bytes]:
             origin, size, root = text[:-1].split("\n")
             if origin == key.origin and len(base64.b64decode(root, validate=True)) == 32:
                 return int(size), base64.b64decode(root)
-    raise Wrong("账本树首的签名不是此公钥所签", "the head of the ledger is not signed by this key")
+    raise Wrong("台账树首的签名不是此公钥所签", "the head of the ledger is not signed by this key")
 
 
 def included(leaf: bytes, index: int, size: int, path: list[bytes], root: bytes) -> bool:
@@ -280,9 +280,9 @@ def check_originals(package: Package, key: PublicKey) -> int:
         except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
             package.wrong(name, f"无法理解（{error}）", f"cannot be understood ({error})")
     for name in sorted(originals | manifests):
-        package.wrong(name, "没有账本证明", "has no proof of the ledger")
+        package.wrong(name, "没有台账证明", "has no proof of the ledger")
     if not proofs:
-        package.wrong(PROOFS, "没有任何账本证明", "holds no proof at all")
+        package.wrong(PROOFS, "没有任何台账证明", "holds no proof at all")
     return count
 
 
@@ -294,17 +294,17 @@ def check_proof(package: Package, key: PublicKey, proof: Document, size: int, ro
         path = [base64.b64decode(one, validate=True) for one in entry["path"]]
         leaf = json.loads(data.decode("utf-8"))
         if not included(data, entry["seq"], size, path, root) or leaf["seq"] != entry["seq"]:
-            raise Wrong(f"账本第 {entry['seq']} 条不在已签名的树中", f"entry {entry['seq']} is not in the signed tree")
+            raise Wrong(f"台账第 {entry['seq']} 条不在已签名的树中", f"entry {entry['seq']} is not in the signed tree")
         about = leaf["subject"].get("record", "")
         if leaf["origin"] != key.origin or about not in {"", proof["record"]}:
-            raise Wrong("账本条目说的是另一份录像", "an entry is about another recording")
+            raise Wrong("台账条目说的是另一份录像", "an entry is about another recording")
         if leaf["ev"] == "record.sealed" and about:
             sealed = leaf["data"], entry["leaf"]
     if sealed is None:
         raise Wrong("没有封存条目", "there is no entry of its seal")
     fact, leaf64 = sealed
     if package.digest(proof["original"]) != (fact["digests"]["sha256"], fact["size"]):
-        zh, en = "与账本封存的内容不符", "is not what was sealed in the ledger"
+        zh, en = "与台账封存的内容不符", "is not what was sealed in the ledger"
         package.wrong(proof["original"], zh, en)
     if proof["manifest"]:
         check_manifest(signed(package.read(proof["manifest"]), key), proof["record"], fact, leaf64)
@@ -316,7 +316,7 @@ def check_manifest(told: Document, record: str, fact: Document, leaf64: str) -> 
     digests = fact["digests"]
     says = (told["record"], told["size"], told["sha256"], told["blake3"], told["position"]["leaf"])
     if says != (record, fact["size"], digests["sha256"], digests["blake3"], leaf64):
-        raise Wrong("清单所载与账本条目不符", "the manifest says something else than the ledger")
+        raise Wrong("清单所载与台账条目不符", "the manifest says something else than the ledger")
 
 
 def signed(data: bytes, key: PublicKey) -> Document:
@@ -407,7 +407,7 @@ def main(arguments: list[str] | None = None) -> int:
     if package.faults:
         say(f"验证未通过：{len(package.faults)} 处不符。NOT VERIFIED: {len(package.faults)} fault(s).")
         return 1
-    say(f"验证通过：{originals} 件原件、{receipts} 份回执与账本及签名一致。")
+    say(f"验证通过：{originals} 件原件、{receipts} 份回执与台账及签名一致。")
     say(f"VERIFIED: {originals} original(s), {receipts} receipt(s).")
     return 0
 
