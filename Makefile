@@ -25,7 +25,7 @@ demo: $(STAMP) ## make cards, dock them, show the whole way to the receipt (in d
 	$(BIN)/bwcdock demo demo-station
 
 test: $(STAMP) ## the tests, without what takes long; under ten minutes on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -q
 
 campaigns: $(STAMP) $(SERVED) ## a bounded part of what takes long: kill -9, random lives, a small run of every measurement
 	$(BIN)/python -m pytest -n 2 -q tests/faults tests/life tests/benches
