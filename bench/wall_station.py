@@ -70,8 +70,21 @@ class Slots:
         return tuple(filter(None, (recorder.sighting() for recorder in self._recorders)))
 
 
+class Rest:
+    """Whether recorders stay out once they were emptied: so that memory is compared in one and the same state."""
+
+    def __init__(self) -> None:
+        self.now = False
+
+    def turn(self) -> None:
+        self.now = not self.now
+
+
 async def run(path: Path, told: Path, count: int) -> None:
-    """Work until SIGTERM; ``told`` says every half second how many bytes were read so far."""
+    """Work until SIGTERM, and rest from one SIGUSR1 to the next.
+
+    ``told`` says every half second how many bytes were read so far.
+    """
     allocator.settle()
     logs.configure("console", "error", sys.stderr)
     stations.DUE_EVERY_S = DUE_EVERY_S
@@ -82,8 +95,10 @@ async def run(path: Path, told: Path, count: int) -> None:
         witnesses = {n: Witness(opened.book, sink, opened.signer, settings.station.name) for n, sink in sinks.items()}
         bench = replace(opened, sinks=sinks, witnesses=witnesses)
         work = Station(bench, [FakeDriver(*recorders)], Slots(recorders))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.stop)
-        beside = [asyncio.ensure_future(_refill(work, r, n)) for n, r in enumerate(recorders, 1)]
+        loop, rest = asyncio.get_running_loop(), Rest()
+        loop.add_signal_handler(signal.SIGTERM, work.stop)
+        loop.add_signal_handler(signal.SIGUSR1, rest.turn)
+        beside = [asyncio.ensure_future(_refill(work, rest, r, n)) for n, r in enumerate(recorders, 1)]
         beside.append(asyncio.ensure_future(_count(recorders, told)))
         try:
             await work.run()
@@ -92,7 +107,7 @@ async def run(path: Path, told: Path, count: int) -> None:
                 each.cancel()
 
 
-async def _refill(station: Station, recorder: FakeRecorder, slot: int) -> None:
+async def _refill(station: Station, rest: Rest, recorder: FakeRecorder, slot: int) -> None:
     shared, dock = bytearray(Random(slot).randbytes(SIZE)), 0
     while True:
         dock += 1
@@ -105,7 +120,7 @@ async def _refill(station: Station, recorder: FakeRecorder, slot: int) -> None:
                 for at in range(FILES)
             }
         port, whole = f"pci-0000:00:14.0-usb-0:1.{slot}", station.bench.settings.paths.spool / "whole"
-        while len(os.listdir(whole)) > MOST:  # noqa: ASYNC110
+        while rest.now or len(os.listdir(whole)) > MOST:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         recorder.plug(port, slot=slot)
         while not any(s.sighting == recorder.docked_as and s.was_drained for s in station.seen):  # noqa: ASYNC110

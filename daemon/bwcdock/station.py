@@ -38,8 +38,8 @@ log = structlog.get_logger()
 HOUSE_LANES = 2
 """Threads for finishing and sealing: as many as a small machine has cores, so that two files' digests overlap."""
 
-SEEN = 1000
-"""Dockings of this run that are remembered for whoever watches it."""
+SEEN = 100
+"""Dockings of this run that are remembered for whoever watches it: four of each slot of the largest dock."""
 
 ENDS = frozenset({Stands.UNCLAIMED, Stands.REFUSED, Stands.FAULTED, Stands.DEPARTED})
 """States of a session after which nothing more comes of it while it is docked."""

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="it needs a folder in memory, /dev/shm")
 def test_screens_follow_while_a_recorder_is_pulled_and_every_figure_is_told():
-    small = ["--minutes", "0.05", "--screens", "3", "--recorders", "1", "--warm", "3", "--turn", "2"]
+    small = ["--minutes", "0.05", "--screens", "3", "--recorders", "1", "--warm", "3", "--turn", "2", "--still", "1"]
     command = [sys.executable, "-m", "bench.wall", *small]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
