@@ -20,7 +20,7 @@ class NotThere(Exception):
 
 
 class Server:
-    """One running program; what it prints is in ``log``."""
+    """One running program; what it prints is in ``log``, in whose folder it runs."""
 
     def __init__(self, command: Sequence[str | Path], log: Path, environ: Mapping[str, str] | None = None) -> None:
         self._command, self.log, self._environ = [str(part) for part in command], log, environ
@@ -35,6 +35,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 env=None if self._environ is None else dict(self._environ),
+                cwd=self.log.parent,
                 start_new_session=True,  # a Ctrl-C at the tests is not for it
             )
         end = time.monotonic() + READY_S

@@ -56,8 +56,8 @@ class SeaweedFs:
             "-s3.port.lance=0",
             "-s3.iam=false",
             f"-s3.config={settings}",
-            f"-s3.localSocket={folder}/s3.sock",
-            f"-filer.localSocket={folder}/filer.sock",
+            "-s3.localSocket=s3.sock",  # where it runs: a socket's whole path may have 107 bytes, and folders are deep
+            "-filer.localSocket=filer.sock",
             "-master.telemetry=false",  # it tells its makers otherwise
             "-master.electionTimeout=1s",  # alone, it need not wait ten for others
             f"-master.volumeSizeLimitMB={VOLUME_MB}",
