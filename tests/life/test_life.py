@@ -577,8 +577,13 @@ class Life(RuleBasedStateMachine):
                 continue
             keys = {fact.key for fact in self.history(Confirmed, record.id)}
             places = {SPOOL} | ({"central"} if keys else set())
+            # What a disk would not give back once is set aside, and kept: there for whoever looks by hand.
+            aside = (self.bed.settings.paths.spool / "quarantine").glob(f"{record.id}*")
             there = self.is_good(self.bed.whole(record), record) or any(
-                _is(self.inner.objects.get(key), record) for key in keys
+                (
+                    *(self.is_good(path, record) for path in aside),
+                    *(_is(self.inner.objects.get(key), record) for key in keys),
+                )
             )
             if not there:
                 gone = {SPOOL} if self.history(Released, record.id) else set()
