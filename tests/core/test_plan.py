@@ -408,6 +408,6 @@ def test_ten_thousand_open_records_are_planned_in_a_moment():
 
     records = [named(LISTED, f"r{n}", due=n % 977, since=-n) for n in range(10_000)]
     full = world(*records, depth=2)
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(plan(full).actions) == 2
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
