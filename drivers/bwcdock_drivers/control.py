@@ -1,5 +1,6 @@
 """What recorders have in common that only speak, and become a disk for their files."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ def about(sighting: Sighting) -> dict[str, str]:
     return {name: value for name, value in sighting.properties if name in ABOUT}
 
 
-class Speaking:
+class Speaking(ABC):
     """A recorder without files of its own; :meth:`present` is what each kind says of itself."""
 
     def items(self) -> list[Item]:
@@ -33,9 +34,9 @@ class Speaking:
             raise gone("read")
         raise absent(item)
 
+    @abstractmethod
     def present(self) -> bool:
         """Whether it is still there."""
-        raise NotImplementedError
 
 
 def identified(
