@@ -4,10 +4,12 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc8785
@@ -31,6 +33,7 @@ from bwcdock.core.facts import (
 from bwcdock.errors import Misused, Unreachable, Untrue
 from bwcdock.ledger import Ledger, Signer
 from bwcdock.manifest import (
+    MAX_DOCUMENT,
     Manifest,
     Position,
     Receipt,
@@ -44,13 +47,14 @@ from bwcdock.manifest import (
 from bwcdock.sinks.filesystem import MARKER, FilesystemSink
 from bwcdock.testing.s3_server import S3Server
 from bwcdock.testing.s3_vault import Habits
-from bwcdock.testing.sinks import digests_of
+from bwcdock.testing.sinks import MemorySink, digests_of
 from bwcdock.verify_central import Stored, prove, verify
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from s3_beds import Account, S3Bed
+from sftp_world import SftpBed, serving
 
 NOW = datetime(2026, 11, 21, 8, 30, 0, 123000, tzinfo=UTC)
 ORIGIN = "bureau/dock-1"
@@ -503,12 +507,26 @@ def test_central_storage_without_a_checkpoint_of_the_key(central: Central) -> No
     ]
 
 
-@pytest.mark.parametrize("rotten", [False, True])
-def test_what_lies_in_a_bucket(central: Central, tmp_path: Path, rotten: bool) -> None:
-    name = str(central.path(FIRST).relative_to(central.root))
+@contextmanager
+def bucket(folder: Path) -> Iterator[S3Bed]:
     with S3Server(Habits()) as server:
         owner = Account(server.OWNER, server.OWNERS_SECRET)
-        bed = S3Bed(server.endpoint, server.BUCKET, owner, owner, tmp_path / "uploads")
+        yield S3Bed(server.endpoint, server.BUCKET, owner, owner, folder / "uploads")
+
+
+@contextmanager
+def ssh_folder(folder: Path) -> Iterator[SftpBed]:
+    with serving(folder / "sftp") as server:
+        bed = SftpBed(server.place)
+        yield bed
+        bed.close()
+
+
+@pytest.mark.parametrize("rotten", [False, True])
+@pytest.mark.parametrize("place", [bucket, ssh_folder])
+def test_what_lies_elsewhere(central: Central, tmp_path: Path, place: Callable[..., Any], rotten: bool) -> None:
+    name = str(central.path(FIRST).relative_to(central.root))
+    with place(tmp_path) as bed:
         for key in central.sink.keys("", ""):
             data = (central.root / key).read_bytes()
             bed.plant(key, data[:-1] + b"\2" if rotten and key == name else data)
@@ -518,6 +536,17 @@ def test_what_lies_in_a_bucket(central: Central, tmp_path: Path, rotten: bool) -
     wrong = [f"{name}: SHA-256", f"{name}: BLAKE3", f"{name}.more: an object without a manifest."]
     assert [line.split(" is ")[0] for line in told.disagreements] == (wrong if rotten else [])
     assert (told.size, told.receipts, told.checkpoints) == (6000, 1, 5)
+
+
+def test_a_sink_that_holds_no_document_there(central: Central) -> None:
+    rewrite(central.path(PAPER), b" " * (2 * MAX_DOCUMENT))
+    told = prove(Stored(central.sink), SIGNER.verifier.vkey).disagreements
+    assert any(PAPER in line and "cannot be read" in line for line in told)
+
+
+def test_a_sink_that_cannot_be_listed() -> None:
+    with pytest.raises(Misused, match="cannot be listed"):
+        Stored(MemorySink())  # type: ignore[arg-type]
 
 
 def test_a_sink_that_is_away_proves_nothing(central: Central) -> None:

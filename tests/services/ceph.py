@@ -3,14 +3,13 @@
 It is the kind of store that private clouds run for years: release 16, from Debian's packages.
 """
 
-import http.client
 import json
 import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from processes import Server, answers_at, free_ports, program
+from processes import Server, answers_at, free_ports, program, s3_answers
 from s3_beds import Account
 
 HINT = "Install Debian's ceph-mon, ceph-mgr, ceph-osd, radosgw and ceph-common."
@@ -151,11 +150,4 @@ class Ceph:
         return ran.stdout
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status < 500
-        except http.client.HTTPException:
-            return False
-        finally:
-            connection.close()
+        return s3_answers(self._port)

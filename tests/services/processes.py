@@ -1,5 +1,6 @@
 """Servers of other people's make, started for a test, on loopback alone, and ended by their own ids."""
 
+import http.client
 import os
 import signal
 import socket
@@ -158,3 +159,15 @@ def listening(pid: int) -> set[str]:
             if fields[3] == "0A" and fields[9] in mine:
                 found.add(fields[1].partition(":")[0])
     return found
+
+
+def s3_answers(port: int) -> bool:
+    """An S3 server is there when it refuses a stranger, and not yet while it makes excuses."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < 500
+    except http.client.HTTPException:
+        return False
+    finally:
+        connection.close()

@@ -1,10 +1,9 @@
 """SeaweedFS as an S3 store: one program, everything on loopback, nothing told to its makers."""
 
-import http.client
 import json
 from pathlib import Path
 
-from processes import Server, free_ports, program
+from processes import Server, free_ports, program, s3_answers
 from s3_beds import Account
 
 HINT = "Run it by `make services`, which installs it into .venv-services."
@@ -85,15 +84,7 @@ class SeaweedFs:
         return self._server.pid
 
     def _answers(self) -> bool:
-        """It is there when it refuses a stranger, and not yet while it makes excuses."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status < 500
-        except http.client.HTTPException:
-            return False
-        finally:
-            connection.close()
+        return s3_answers(self._port)
 
 
 def _identity(who: Account, may: list[str]) -> dict[str, object]:
