@@ -40,8 +40,9 @@ STILL_S = 8.0
 TURN_S = 20.0
 """How long screens follow, and then do not: long against a docking, short against what else changes on the machine."""
 
-WARM_S = 120.0
-"""Until the daemon has taken the memory it works with: its buffers, and what threads that come and go leave taken."""
+WARM_S = 180.0
+"""Until the daemon has taken the memory it works with: its buffers, the dockings it remembers (station.SEEN), and what
+threads that come and go leave taken."""
 
 
 def paint(scale: Scale) -> None:

@@ -235,6 +235,7 @@ class Crew:
         self._behind = 0
         self._closed = False
         self._lanes: list[Lane] = []
+        self._looks: dict[asyncio.Future[Any], asyncio.TimerHandle] = {}
         self._fill()
 
     @property
@@ -274,6 +275,8 @@ class Crew:
         except Misbehaved:
             if not lane.stuck:
                 raise
+        finally:
+            self._looks.pop(call).cancel()  # or it would keep what the call returned until it comes round
         what = f"It has given no sign of life for {self._limit_s:g} s."
         if begun.is_set() and lane.back is not None:
             raise Hung(what, self.name, lane.back)
@@ -295,7 +298,8 @@ class Crew:
         elif now - since > self._limit_s:
             self._leave_behind(lane)
             return
-        call.get_loop().call_later(self._limit_s / LOOKS, self._look, lane, call, signs, since)
+        later = call.get_loop().call_later
+        self._looks[call] = later(self._limit_s / LOOKS, self._look, lane, call, signs, since)
 
     def _leave_behind(self, lane: Lane) -> None:
         lane.give_up("hangs")

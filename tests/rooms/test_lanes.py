@@ -11,7 +11,7 @@ import weakref
 
 import pytest
 from bwcdock.errors import Misbehaved, Unplugged
-from bwcdock.lanes import Lane, LoopLag
+from bwcdock.lanes import Crew, Lane, LoopLag
 
 
 @pytest.fixture
@@ -251,6 +251,16 @@ def test_a_hung_call_does_not_keep_the_process_alive():
     assert "did not answer within 0.05 s" in done.stdout
     assert done.stderr == ""
     assert took < 1
+
+
+async def test_a_crew_that_looks_seldom_keeps_nothing_of_what_is_over():
+    class Answer:
+        pass
+
+    crew = Crew("store", 2, limit_s=3600, spare=0)
+    answers = [weakref.ref(await crew.call(Answer)) for _ in range(20)]
+    await settled(lambda: gc.collect() >= 0 and not any(answer() for answer in answers))
+    crew.close()
 
 
 async def test_loop_lag_sees_blocking_code():

@@ -338,6 +338,9 @@ def test_recorders_and_their_newest_records_can_be_asked_for(ledger):
     )
     assert ledger.recorders() == ["R1", "R2"]
     assert [r.id for r in ledger.recent("R1", 2)] == ["d", "b"]
+    assert [rid for rid, _ in ledger.items("R1", 2)] == ["d", "b"]
+    assert all(ledger.record(rid).item == item for rid, item in ledger.items("R1", 5))
+    assert ledger.only_listed("R1") == ["b", "d"]
     assert ledger.ids("listed") == {"b", "c", "d"}
     assert ledger.ids("listed", "sealed") == {"a", "b", "c", "d"}
 

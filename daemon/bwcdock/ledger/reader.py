@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from bwcdock.core import desk
-from bwcdock.core.facts import Entry, Finding, Founded
-from bwcdock.core.record import Record
+from bwcdock.core.facts import Entry, Finding, Founded, Item
+from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
 from bwcdock.errors import LedgerBroken
 from bwcdock.ledger import codec, schema, tree
@@ -165,9 +165,22 @@ class Reader(Listing, Searching):
         """The newest records of this recorder, newest first."""
         return self._records(" WHERE recorder = ? ORDER BY rowid DESC LIMIT ?", recorder, limit)
 
+    def items(self, recorder: str, limit: int) -> list[tuple[str, Item]]:
+        """What was listed as the newest records of this recorder, with their ids, newest first.
+
+        Of a recorder's whole history a docking needs no more, and the records themselves take ten times the memory.
+        """
+        sql = "SELECT id, doc -> '$.item' FROM record WHERE recorder = ? ORDER BY rowid DESC LIMIT ?"
+        return [(rid, codec.load(Item, doc)) for rid, doc in self._rows(sql, recorder, limit)]
+
     def ids(self, *states: str) -> set[str]:
         """The ids of all records in any of these states, from the index alone."""
         return {row[0] for state in states for row in self._rows("SELECT id FROM record WHERE state = ?", state)}
+
+    def only_listed(self, recorder: str) -> list[str]:
+        """The ids of this recorder's records that were listed and not pulled, oldest first."""
+        sql = "SELECT id FROM record WHERE recorder = ? AND state = ? ORDER BY rowid"
+        return [row[0] for row in self._rows(sql, recorder, State.LISTED)]
 
     def holds_in(self, sink: str) -> bool:
         """Whether any record is confirmed in this sink; reads them all where none is."""

@@ -67,8 +67,8 @@ go of it takes at most half of that. Two that overlap longer are two cards: clon
 BATCH = 250
 """Files whose facts are written in one transaction: a listing of thousands must not hold the book for long."""
 
-KNOWN = 5000
-"""How many earlier files of a recorder are compared for holes, overlaps and losses: weeks of use, a bounded cost."""
+KNOWN = 2000
+"""How many earlier files of a recorder are compared for holes and overlaps: a month of use, a bounded cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +201,11 @@ class _Listing:
         """Write what is new, what is back and what is gone."""
         book = self._bench.book
         now = self._bench.clock.now()
-        known = book.ask(lambda ledger: ledger.recent(self._serial, KNOWN))
+        known = book.ask(lambda ledger: [_known(rid, item) for rid, item in ledger.items(self._serial, KNOWN)])
         items, self._changed = plausible(items)
         findings = completeness.judge(
             items,
-            [_known(r) for r in known],
+            known,
             self._last_docked,
             now,
             self._condition.drift,
@@ -221,7 +221,7 @@ class _Listing:
             self._write([(rid, item) for rid, item in named if rid not in again])
         for start in range(0, len(sealed), BATCH):
             self._write([(self._compared(item), item) for item in sealed[start : start + BATCH]])
-        book.decide(lambda ledger, _at: self._gone(ledger, [r.id for r in reversed(known) if r.state is State.LISTED]))
+        book.decide(lambda ledger, _at: self._gone(ledger))
         book.record(self._inventory((*findings, *self._attributed(items))))
 
     def _attributed(self, items: Sequence[Item]) -> tuple[Finding, ...]:
@@ -312,15 +312,15 @@ class _Listing:
             Obliged(**subject, obligation=obligation),
         ]
 
-    def _gone(self, ledger: Ledger, listed: Sequence[str]) -> list[Fact]:
+    def _gone(self, ledger: Ledger) -> list[Fact]:
         """What an earlier docking listed and nobody pulled, and what is not here: lost, where it is the same card."""
         others = [session for session in ledger.open_sessions() if session.id != self._session]
         elsewhere = {session.id for session in others}
         same_card = self._same_card and all(session.recorder != self._serial for session in others)
         facts: list[Fact] = []
-        for rid in listed:
-            record = ledger.record(rid)
-            if record is None or record.state is not State.LISTED or record.copies or rid in self._present:
+        for rid in ledger.only_listed(self._serial):
+            record = None if rid in self._present else ledger.record(rid)
+            if record is None or record.copies:
                 continue
             if not elsewhere.isdisjoint(record.sessions):
                 continue  # on another card with the same serial, which is docked now
@@ -368,8 +368,7 @@ def _missing(record: Record, *, same_card: bool) -> Finding:
     )
 
 
-def _known(record: Record) -> completeness.Known:
-    item = record.item
+def _known(rid: str, item: Item) -> completeness.Known:
     return completeness.Known(
         path=item.path,
         size=item.size,
@@ -379,5 +378,5 @@ def _known(record: Record) -> completeness.Known:
         kind=item.kind,
         start=item.claim.start,
         end=item.claim.end,
-        record=record.id,
+        record=rid,
     )
