@@ -124,7 +124,7 @@ def _ran(station: Station, name: str, lines: list[str]) -> dict[str, Any]:
         done = station.guest.run("systemctl", "start", f"{name}.service", timeout=pages.PATIENCE_S, check=False)
         said = pages.journal(station, f"{name}.service")
         need(done["status"] == 0, f"{name} ended with: {said}")
-        return dict(json.loads(next(line for line in said.splitlines() if line.startswith("{"))))
+        return dict(json.JSONDecoder().raw_decode(said, f"\n{said}".index("\n{"))[0])
     finally:
         station.guest.run("rm", "-f", unit)
         station.guest.run("systemctl", "daemon-reload")

@@ -174,4 +174,5 @@ def _knock(path: str) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(tried(json.loads(Path(sys.argv[1]).read_text()))))
+    # A line each: the journal splits longer ones than 48 KiB.
+    print(json.dumps(tried(json.loads(Path(sys.argv[1]).read_text())), indent=0))
