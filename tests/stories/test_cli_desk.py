@@ -38,7 +38,10 @@ def test_the_same_words_do_the_same_with_and_without_a_daemon(tmp_path, at_work)
         refused = run("-C", dock, "desk", "issue", *ADMIN, "--device", "card", "--to", "002", *CHECKED)
         assert (refused.status, refused.out) == (2, "")
         assert refused.err.startswith("bwcdock: 记录仪card已于")
-        assert " UTC由002领用。请先办理归还；未作任何更改。 / desk: card is issued to 002 since " in refused.err
+        assert "UTC由" not in refused.err  # but by the station's own clock
+        assert "由002领用。请先办理归还；未作任何更改。 / desk: card is issued to 002 since " in refused.err
+        refused = run("-C", dock, "desk", "issue", *OFFICER, "--device", "card", "--to", "002", *CHECKED)
+        assert refused.err.startswith("bwcdock: 执法人员不能办理“领用”。可以办理的职责："), refused.err
         record = records(dock)[0]
         tagged = well("-C", dock, "desk", "tag", *OFFICER, "--records", record["id"][:12], "--tags", "dispute")
         assert "entered: record" in tagged

@@ -4,6 +4,7 @@
 import io
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     debug = "--debug" in (sys.argv[1:] if argv is None else argv)
+    asked = Namespace(station=None)
     try:
-        return _run(argv)
+        return _run(argv, asked)
     except SystemExit as ended:  # argparse has said what is wrong, or has helped
         return int(ended.code or 0)
     except KeyboardInterrupt:
@@ -24,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        told, status = _sentence(error)
+        told, status = _sentence(error, asked)
         print(f"bwcdock: {plain(told)}", file=sys.stderr)
         return status
 
@@ -41,7 +43,7 @@ def follow_catalogue(argv: Sequence[str] | None = None) -> int:
     return main([*said[:options], "catalogue", *(said[options:] or ["follow"])])
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(argv: Sequence[str] | None, asked: Namespace) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A locale that cannot say Chinese must not end the work: what it lacks is spelled out.
         if isinstance(stream, io.TextIOWrapper):
@@ -49,8 +51,7 @@ def _run(argv: Sequence[str] | None) -> int:
     from bwcdock.cli.usage import parser
 
     try:
-        asked = parser().parse_args(argv)
-        return int(asked.work(asked))
+        return int(parser().parse_args(argv, asked).work(asked))
     finally:
         try:
             sys.stdout.flush()
@@ -73,12 +74,12 @@ def unseen() -> None:
     os.close(nowhere)
 
 
-def _sentence(error: Exception) -> tuple[str, int]:
+def _sentence(error: Exception, asked: Namespace) -> tuple[str, int]:
     """What is said of an error, and the exit status for it."""
     from bwcdock.errors import BwcdockError, Misused
 
     if isinstance(error, BwcdockError):
-        return f"{_chinese(error)}{error}".replace("\n ", "\n"), 2 if isinstance(error, Misused) else 1
+        return f"{_chinese(error, asked)}{error}".replace("\n ", "\n"), 2 if isinstance(error, Misused) else 1
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. Look at the path, at who may use it, and at the disk it is on.", 1
@@ -86,11 +87,11 @@ def _sentence(error: Exception) -> tuple[str, int]:
     return f"A fault of the program ({told}). Say `bwcdock --debug …` to see where, and report it.", 1
 
 
-def _chinese(error: "BwcdockError") -> str:
+def _chinese(error: "BwcdockError", asked: Namespace) -> str:
     """What is refused is said in Chinese first, as everything at the desk is; what is said stays one line."""
     if not error.why.code:
         return ""
-    from bwcdock.desk import refusing
+    from bwcdock.cli.refusals import in_chinese
 
-    words = refusing.refused(error.why)
-    return f"{words.what}{words.do} / " if words else ""
+    words = in_chinese(error.why, asked)
+    return f"{words} / " if words else ""
