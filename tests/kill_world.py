@@ -18,11 +18,25 @@ from bwcdock.audit import audit
 from bwcdock.clock import WallClock
 from bwcdock.core.record import Record
 from bwcdock.ledger import open_read_only
+from bwcdock.settings.sinks import folders
 from bwcdock.testing.cards import bench_exfat
 from bwcdock.testing.station import found
 
 DOCKED = 4
 """How many recorders lie in the dock at once; the oldest is taken out for the next, whatever is being done with it."""
+
+# Slow enough that pushing takes as long as pulling.
+TWO = """name = "central"
+kind = "filesystem"
+path = "central"
+bandwidth = "40 MiB"
+
+[[sink]]
+name = "second"
+kind = "filesystem"
+path = "second"
+bandwidth = "40 MiB"
+"""
 
 LEAST_ROUND_S = 0.3
 """The least that a round is believed to take."""
@@ -87,12 +101,12 @@ class Forker:
 class Dock:
     """A station with a drop folder, the recorders in it and in officers' pockets, and what was ever recorded.
 
-    ``sink`` are the settings of another central storage than the folder it is founded with.
+    ``sink`` are the settings of its central storage: two folders, or another.
     """
 
     directory: Path
     chance: random.Random
-    sink: str = ""
+    sink: str = TWO
     sizes: tuple[int, ...] = (0, 1, 4096, 200_000, 800_000, 3_000_000)
     patience_s: float = 30
     """How long one dock full may take."""
@@ -108,8 +122,6 @@ class Dock:
             "drop": {"stable_s": 0.05},
             "watch": {"rescan_s": 0.1},
             "pull": {"chunk": "64 KiB", "second_read": True},
-            # Slow enough that pushing takes as long as pulling.
-            "sink": {"bandwidth": "40 MiB"},
             "push": {"backoff_first_s": 0.1, "backoff_max_s": 0.2},
             "ledger": {"checkpoint_every_s": 0.2, "beat_s": 0.3},
             "limits": {"tick_s": 0.05},
@@ -117,17 +129,18 @@ class Dock:
         }
         self.station = self.directory / "station"
         self.settings = found(self.station, overrides, now=WallClock().now())
-        if self.sink:
-            self._move(self.sink)
+        self._use(self.sink)
         self.drop, self.pocket = self.station / "drop", self.directory / "pocket"
         self.pocket.mkdir()
 
-    def _move(self, sink: str) -> None:
+    def _use(self, sink: str) -> None:
         path = self.station / config.SETTINGS_NAME
         before, _, rest = path.read_text(encoding="utf-8").partition("[[sink]]\n")
         after = rest.partition("\n[push]\n")[2]
         path.write_text(f"{before}[[sink]]\n{sink}\n[push]\n{after}", encoding="utf-8")
         self.settings = config.load(path)
+        for each in folders(self.settings.sink):
+            each.path.mkdir(exist_ok=True)
         stores.take(self.settings)
 
     def record(self, serial: str, place: Path, path: str, size: int | None = None) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from bwcdock import app
-from bwcdock.core.record import State
+from bwcdock.core.record import Record, State
 from bwcdock.ledger import open_read_only
+from bwcdock.settings.sinks import FolderSink, folders
 from bwcdock.verify_central import verify
 from kill_world import IDLE, PULL, Dock, finish, forker, kill_at_work, kill_forked, kill_started, one_round_s
 
@@ -58,18 +59,8 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     assert all(r.state is State.SEALED and r.finished for r in records)
     # Nothing is there twice.
     assert len(records) == len(dock.recorded)
-    central = dock.settings.sink[0].path
-    own = ("checkpoints", "receipts", "statements")
-    objects = [
-        path
-        for path in central.rglob("*")
-        if path.is_file() and path.relative_to(central).parts[0] not in own and not path.name.startswith(".")
-    ]
-    stored = [path for path in objects if ".incoming" not in path.parts and not path.name.endswith(".manifest.json")]
-    assert sorted(path.relative_to(central).as_posix() for path in stored) == sorted(r.held[0].key for r in records)
-    by_key = {r.held[0].key: r.digests.sha256 for r in records if r.digests}
-    for path in stored:
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == by_key[path.relative_to(central).as_posix()]
+    for sink in folders(dock.settings.sink):
+        _holds_each_once(sink, records)
     # No docking is left open by a daemon that was killed.
     with open_read_only(dock.settings.paths.ledger) as ledger:
         assert not ledger.open_sessions()
@@ -82,10 +73,27 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     assert not list((spool / "part").iterdir())
     assert sorted(path.name for path in (spool / "whole").iterdir()) == sorted(r.id for r in records)
     dock.audit()
-    told = verify(central, app.public_key(dock.settings))
-    assert told.ok, told.disagreements
-    assert told.objects == len(records)
+    for sink in folders(dock.settings.sink):
+        told = verify(sink.path, app.public_key(dock.settings))
+        assert told.ok, told.disagreements
+        assert told.objects == len(records)
     # And the kills did fall into the work.
     assert KILLS - fell[IDLE] > KILLS / 4
     assert fell[PULL]
     assert len(fell) >= 3, fell
+
+
+def _holds_each_once(sink: FolderSink, records: list[Record]) -> None:
+    """This central storage has every recording under its own name with its own bytes, and nothing else."""
+    own = ("checkpoints", "receipts", "statements")
+    objects = [
+        path
+        for path in sink.path.rglob("*")
+        if path.is_file() and path.relative_to(sink.path).parts[0] not in own and not path.name.startswith(".")
+    ]
+    stored = [path for path in objects if ".incoming" not in path.parts and not path.name.endswith(".manifest.json")]
+    keys = {held.key: r.digests.sha256 for r in records if r.digests for held in r.held if held.sink == sink.name}
+    assert len(keys) == len(records)
+    assert sorted(path.relative_to(sink.path).as_posix() for path in stored) == sorted(keys)
+    for path in stored:
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == keys[path.relative_to(sink.path).as_posix()]
