@@ -68,7 +68,7 @@ def told(process: "subprocess.Popen[bytes]", *, limit_s: float = PATIENCE_S) -> 
 
 
 @cache
-def _forks() -> Forks:
+def forks() -> Forks:
     return Forks(ENV)
 
 
@@ -76,7 +76,7 @@ def run(*args: object, limit_s: float = PATIENCE_S, cwd: Path | None = None, **m
     """Run one command to its end; ``more`` is what only a start of its own can give it."""
     if more:
         return told(start(*args, cwd=cwd, **more), limit_s=limit_s)
-    status, out, err = _forks().run([str(each) for each in args], cwd or Path.cwd(), limit_s)
+    status, out, err = forks().run([str(each) for each in args], cwd or Path.cwd(), limit_s)
     return Told(status=status, out=out.decode(), err=err.decode())
 
 

@@ -13,15 +13,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 FORKS = """# forked_cli
-import importlib, json, os, pkgutil, socket, sys, traceback
-import bwcdock.cli
-for found in pkgutil.walk_packages(bwcdock.cli.__path__, "bwcdock.cli."):
-    importlib.import_module(found.name)
+import importlib, json, os, pkgutil, signal, socket, sys, traceback
+import bwcdock.cli, bwcdock_drivers
+for package in (bwcdock.cli, bwcdock_drivers):
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(found.name)
 asked = socket.socket(fileno=int(sys.argv[1]))
 while True:
     said, fds, _, _ = socket.recv_fds(asked, 1 << 20, 2)
@@ -38,6 +39,8 @@ while True:
                 os.close(fd)
             os.chdir(told["cwd"])
             sys.argv = ["bwcdock", *told["args"]]
+            if told["stops"]:
+                os.kill(os.getpid(), signal.SIGSTOP)
             status = bwcdock.cli.main()
         except BaseException:
             traceback.print_exc()
@@ -66,16 +69,24 @@ class Forks:
             )
         atexit.register(self._end)
 
-    def run(self, args: Sequence[str], cwd: Path | str, limit_s: float) -> tuple[int, bytes, bytes]:
-        """Exit status (negative: the signal), standard output, standard error of one command."""
+    def run(
+        self, args: Sequence[str], cwd: Path | str, limit_s: float, begin: Callable[[int], object] | None = None
+    ) -> tuple[int, bytes, bytes]:
+        """Exit status (negative: the signal), standard output, standard error of one command.
+
+        ``begin``, where there is one, is told its process id, which has stopped before its first step and is to be sent
+        SIGCONT.
+        """
         with ExitStack() as stack:
             ends = [os.pipe(), os.pipe()]
-            told = json.dumps({"args": list(args), "cwd": os.path.abspath(cwd)}).encode()
+            told = json.dumps({"args": list(args), "cwd": os.path.abspath(cwd), "stops": begin is not None}).encode()
             socket.send_fds(self._ours, [told], [write for _, write in ends])
             for read, write in ends:
                 os.close(write)
                 stack.callback(os.close, read)
             pid = int(self._told())
+            if begin is not None:
+                begin(pid)
             out, err, is_late = _read([read for read, _ in ends], pid, limit_s)
             status = int(self._told())
         assert not is_late, f"still running after {limit_s} s: {out.decode()} {err.decode()}"

@@ -84,7 +84,7 @@ class Spool:
                 durable.make_dirs(directory, system=system)
             one_volume = len({d.stat().st_dev for d in (self._parts, self._wholes, self._aside)}) == 1
         except OSError as error:
-            raise _broken("open the spool", root, error) from error
+            raise broken("open the spool", root, error) from error
         if not one_volume:
             raise Misused(
                 "open the spool",
@@ -99,7 +99,7 @@ class Spool:
         try:
             v = os.statvfs(self.root)
         except OSError as error:
-            raise _broken("look for room", self.root, error) from error
+            raise broken("look for room", self.root, error) from error
         total = v.f_blocks * v.f_frsize
         return Room(
             free=v.f_bavail * v.f_frsize,
@@ -143,7 +143,7 @@ class Spool:
         try:
             durable.discard(self._part(record_id), system=self._system)
         except OSError as error:
-            raise _broken("discard", self._part(record_id), error) from error
+            raise broken("discard", self._part(record_id), error) from error
 
     def quarantine_part(self, record_id: str) -> int:
         """Set the partial file aside for good, never padded; return the bytes kept, 0 where there was none."""
@@ -159,7 +159,7 @@ class Spool:
             durable.discard(path, system=self._system)
             return PartFile(path, boot=self._boot, system=self._system)
         except OSError as error:
-            raise _broken("salvage", path, error) from error
+            raise broken("salvage", path, error) from error
 
     def keep_run(self, record_id: str, run: Span, *, of_part: bool = False) -> Run | None:
         """Set the run just written (or the partial file, its good beginning) aside under its record and its place.
@@ -172,12 +172,12 @@ class Spool:
             try:
                 durable.discard(path, system=self._system)
             except OSError as error:
-                raise _broken("discard", path, error) from error
+                raise broken("discard", path, error) from error
             return None
         try:
             digest = read_back(path, system=self._system).blake3
         except OSError as error:
-            raise _broken("salvage", path, error) from error
+            raise broken("salvage", path, error) from error
         self._set_aside(path, run_name(record_id, run.offset, run.length), once=True)
         return Run(offset=run.offset, length=run.length, blake3=digest)
 
@@ -210,7 +210,7 @@ class Spool:
                 return self._already_whole(record_id, digests, size)
             durable.discard(part, system=self._system)
         except OSError as error:
-            raise _broken("seal", part, error) from error
+            raise broken("seal", part, error) from error
         return found.how
 
     def _already_whole(self, record_id: str, digests: Digests, size: int) -> Literal["direct", "cached"]:
@@ -243,7 +243,7 @@ class Spool:
             what = f"The whole file of record {record_id} is gone."
             raise Untrue("verify", what, "Fetch it from central storage, or pull it again.") from error
         except OSError as error:
-            raise _broken("verify", self._whole(record_id), error) from error
+            raise broken("verify", self._whole(record_id), error) from error
         self._compare("verify", record_id, found, digests, found.size)
         return found.how
 
@@ -262,7 +262,7 @@ class Spool:
             durable.discard(self._whole(record_id), system=self._system)
             durable.fsync_dir(self._wholes, system=self._system)
         except OSError as error:
-            raise _broken("drop", self._whole(record_id), error) from error
+            raise broken("drop", self._whole(record_id), error) from error
 
     # --- strays -------------------------------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ class Spool:
             elif stray.kind in {"part", "whole"}:
                 self._set_aside(stray.path, stray.record)
         except OSError as error:
-            raise _broken("sweep", stray.path, error) from error
+            raise broken("sweep", stray.path, error) from error
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -332,7 +332,7 @@ class Spool:
                     return size
                 number += 1
             except OSError as error:
-                raise _broken("set aside", path, error) from error
+                raise broken("set aside", path, error) from error
             else:
                 return size
 
@@ -367,7 +367,8 @@ def _checked(record_id: str) -> str:
     return record_id
 
 
-def _broken(op: str, path: Path, error: OSError) -> BwcdockError:
+def broken(op: str, path: Path, error: OSError) -> BwcdockError:
+    """What the disk said of a file of the spool: it is full, or not to be relied on."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:  # a name or a directory block found no room
         return SpoolFull(op, f"There is no room for {path.name}: {error.strerror}.", "Make room on the spool.", 0)
     what = f"{path} cannot be used: {error.strerror or error}."

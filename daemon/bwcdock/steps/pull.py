@@ -23,7 +23,7 @@ from bwcdock.durable import PartFile
 from bwcdock.errors import BwcdockError, Unplugged, Unreadable, Untrue
 from bwcdock.ports import Recorder
 from bwcdock.reading import BLOCK, Buffers, Reading
-from bwcdock.spool import Spool
+from bwcdock.spool import Spool, broken
 from bwcdock.steps.salvage import Bad, salvage
 
 EDGE = 64 * 1024
@@ -356,8 +356,11 @@ class Pull:
             part.close()
 
     def _edges(self, part: PartFile) -> str:
-        with self._buffers.lend() as buffer, Reading(part.fileno()) as reading:
-            return edges(reading.fill, self.record.item.size, buffer)
+        try:
+            with self._buffers.lend() as buffer, Reading(part.fileno()) as reading:
+                return edges(reading.fill, self.record.item.size, buffer)
+        except OSError as error:
+            raise broken("read part", part.path, error) from error
 
     def _finish_consumers(self) -> None:
         consumers, self._consumers = self._consumers, ()
