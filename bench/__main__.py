@@ -24,8 +24,15 @@ MEASUREMENTS = {
 }
 """Where each is. Loaded by its own process alone: what another one needs would count as memory of a station."""
 
-BY_NAME = {"catalogue": "catalogue:catalogue", "s3": "s3:s3"}
-"""Measured only where asked for with --only: needs a PostgreSQL and minutes to fill it; an S3 server and rclone."""
+BY_NAME = {
+    "catalogue": "catalogue:catalogue",
+    "s3": "s3:s3",
+    "sizes": "series:sizes",
+    "recorders": "series:recorders",
+    "histories": "series:histories",
+}
+"""Measured only where asked for with --only: needs a PostgreSQL and minutes to fill it; an S3 server and rclone; rsync,
+rclone and 12 GiB; half an hour."""
 
 BOTH = ("pull", "two")
 """Measured with and without the processor's SHA instructions, because these decide what the floor is."""

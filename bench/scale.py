@@ -24,6 +24,10 @@ class Scale:
     card_size: int = 2048 * MIB
     plan_records: int = 10_000
     histories: tuple[int, ...] = (0, 10_000, 200_000)
+    long_histories: tuple[int, ...] = (0, 1_000, 10_000, 100_000, 1_000_000)
+    sizes: tuple[int, ...] = (MIB, 16 * MIB, 128 * MIB, 1024 * MIB, 4096 * MIB)
+    most_files: int = 128
+    docked: tuple[int, ...] = (1, 2, 4, 8, 20)
     docked_files: int = 50
     listed_files: int = 10_000
     piece: int = 1024 * MIB
@@ -48,6 +52,10 @@ def quick(work: Path, cards: Path, mode: str) -> Scale:
         card_size=16 * MIB,
         plan_records=500,
         histories=(0, 100, 400),
+        long_histories=(0, 100),
+        sizes=(MIB, 4 * MIB),
+        most_files=4,
+        docked=(1, 3),
         docked_files=5,
         listed_files=200,
         piece=16 * MIB,

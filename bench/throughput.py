@@ -3,10 +3,9 @@
 import hashlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from bench import cards, figures, stations
+from bench import cards, figures, peers, stations
 from bench.cards import MIB
 from bench.figures import Goal, Others, median, processor_s, tell, timed
 from bench.scale import Scale
@@ -15,15 +14,15 @@ from bench.scale import Scale
 def pull(scale: Scale) -> None:
     """A B A B: the station with one card, then ``cp`` + ``sync`` + one SHA-256 pass; and the bare SHA-256 pass."""
     card = cards.full(scale.cards, "BENCH1", files=scale.files, size_each=scale.size_each)
-    files = _plain_files(scale, card)
+    files = plain_files(scale, card)
     ours, copied, bare, used, others = [], [], [], [], Others(scale.calm_s)
     for _ in range(scale.pairs):
         with others.watching():
-            worked = _drained(scale, [card])
+            worked = drained(scale, [card])
             ours.append(worked.seconds)
-            copied.append(_copied(scale, files))
+            copied.append(peers.copied("cp", files, scale.work / "copy"))
             before = processor_s()
-            bare.append(timed(lambda: _hashed(files)))
+            bare.append(timed(lambda: peers.hashed(files)))
             used.append(worked.processor_s / max(processor_s() - before, 1e-6))
     size = scale.files * scale.size_each / MIB
     by_copy = [a / b for a, b in zip(ours, copied, strict=True)]
@@ -66,10 +65,10 @@ def _same_disk(scale: Scale, card: Path, files: Path) -> None:
     try:
         with others.watching():
             cards.forget(mine)
-            ours = _drained(scale, [mine]).seconds
+            ours = drained(scale, [mine]).seconds
             for file in copies.iterdir():
                 cards.forget(file)
-            copied = _copied(scale, copies)
+            copied = peers.copied("cp", copies, scale.work / "copy")
     finally:
         mine.unlink()
         shutil.rmtree(copies)
@@ -85,7 +84,7 @@ def two(scale: Scale) -> None:
     found, ceilings, hashers, others = [], [], [], Others(scale.calm_s)
     for _ in range(scale.pairs):
         with others.watching():
-            one, more = _drained(scale, both[:1]), _drained(scale, both)
+            one, more = drained(scale, both[:1]), drained(scale, both)
             found.append(more.size / more.seconds / (one.size / one.seconds))
             ceilings.append((os.cpu_count() or 1) * one.seconds / one.processor_s)
             hashers.append(_two_hashers(both[0]))
@@ -101,44 +100,23 @@ def two(scale: Scale) -> None:
     )
 
 
-def _drained(scale: Scale, docked: list[Path]) -> stations.Worked:
+def drained(scale: Scale, docked: list[Path]) -> stations.Worked:
     with stations.alone(scale.work / "station") as settings:
         worked = stations.drain(settings, docked)
     os.sync()  # the disk is done with what was removed before the next one is measured
     return worked
 
 
-def _plain_files(scale: Scale, card: Path) -> Path:
-    """The same bytes as plain files beside the card: what a copying program would be given."""
-    directory = scale.cards / "files"
+def plain_files(scale: Scale, *docked: Path, name: str = "files") -> Path:
+    """The same bytes as plain files beside the cards: what a copying program would be given."""
+    directory = scale.cards / name
     if not directory.exists():
         with stations.alone(scale.work / "station") as settings:
-            stations.drain(settings, [card])
-            made = scale.cards / "files.part"
+            stations.drain(settings, docked)
+            made = scale.cards / f"{name}.part"
             shutil.copytree(settings.paths.spool / "whole", made, copy_function=shutil.copyfile)
             made.rename(directory)
     return directory
-
-
-def _copied(scale: Scale, files: Path) -> float:
-    copy = scale.work / "copy"
-
-    def work() -> None:
-        subprocess.run(["cp", "-r", "--reflink=never", files, copy], check=True)
-        subprocess.run(["sync", *copy.iterdir()], check=True)
-        _hashed(copy)
-
-    try:
-        return timed(work)
-    finally:
-        shutil.rmtree(copy)
-        os.sync()
-
-
-def _hashed(files: Path) -> None:
-    for path in sorted(files.iterdir()):
-        with path.open("rb", buffering=0) as file:
-            hashlib.file_digest(file, "sha256")
 
 
 def _two_hashers(card: Path) -> float:
