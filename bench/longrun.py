@@ -1,0 +1,309 @@
+"""A dock's month in an hour: many recorders, two shifts a day, yanks, central storage that is away, a full spool.
+
+``python -m bench.longrun`` (make long-run). The station is the daemon's own, on a disk and with a folder for central
+storage; its clock runs faster than the wall, and whatever it does by the clock (deadlines, holidays, heartbeats, heads,
+second looks, scrubbing, release) comes round as often as in a month. What is written to the disk takes its own time. At
+the end nothing may be owed, the audit must agree, and the memory must be what it was; a page with plots is written.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+from bwcdock import allocator, app, logs, slots, stores
+from bwcdock import station as stations
+from bwcdock.audit import audit
+from bwcdock.clock import Kernel, WallClock
+from bwcdock.core.facts import Kind, Sighting
+from bwcdock.ledger import open_read_only
+from bwcdock.settings import Settings
+from bwcdock.spool import Room, Spool
+from bwcdock.station import Station
+from bwcdock.steps.bench import Bench
+from bwcdock.steps.witness import Witness
+from bwcdock.testing.recorder import FakeDriver, FakeFile, FakeRecorder
+from bwcdock.testing.station import found
+from bwcdock.testing.troubled import TroubledSink
+
+from bench.figures import Goal, machine, tell
+
+PACK = "S2-guhan"
+"""Two working days to hand in: weekends and holidays count."""
+
+ZONE = ZoneInfo("Asia/Shanghai")
+BEGINS = datetime(2026, 9, 20, 5, 0, tzinfo=ZONE)
+"""A Sunday ten days before National Day: weekends, days worked instead and a week off lie in what follows."""
+
+SHIFTS = (8, 20)
+"""Hours at which recorders come back."""
+
+COMING_S = 2700.0
+"""Over how long those of a shift come in, one after the other."""
+
+FILES = (14, 15, 16, 17, 18)
+SIZE = 16 << 10
+YANKED = 0.05
+"""Share of dockings in which the recorder is pulled out at once, and put in again half an hour later."""
+
+AWAY = ((3.2, 3.7), (11.6, 13.6))
+"""When central storage cannot be reached, in days from the beginning."""
+
+FULL = ((7.1, 7.4),)
+"""When the spool has no room."""
+
+SETTLED_D = 4.0
+"""Days after which a station has taken the memory it works with."""
+
+GROWS = 0.05
+DUE_EVERY_S = 600.0
+"""How often what may go from the spool is looked for, by the fast clock: a few times a second in truth."""
+
+
+class Fast(WallClock):
+    """A wall that runs ``speed`` times as fast, from ``BEGINS`` on, with a kernel that vouches for it.
+
+    Spans that limit a call (:meth:`monotonic`) stay true seconds: disks and threads are not faster.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self.speed, self._from = speed, time.monotonic()
+        kernel = Kernel(synchronised=True, estimated_error_us=500, max_error_us=1000)
+        super().__init__(wall=self._wall_now, kernel=lambda: kernel)
+
+    def _wall_now(self) -> datetime:
+        return BEGINS.astimezone(UTC) + timedelta(seconds=(time.monotonic() - self._from) * self.speed)
+
+    @property
+    def days(self) -> float:
+        return (self.now() - BEGINS) / timedelta(days=1)
+
+    async def sleep_until(self, moment: datetime) -> None:
+        await asyncio.sleep(max(0.0, (moment - self.now()).total_seconds() / self.speed))
+
+    async def sleep(self, seconds: float) -> None:
+        await self.sleep_until(self.now() + timedelta(seconds=seconds))
+
+
+class Filling(Spool):
+    """A spool that has no room in the hours of ``FULL``."""
+
+    clock: Fast
+
+    def room(self) -> Room:
+        room = super().room()
+        return replace(room, free=0) if _in(FULL, self.clock.days) else room
+
+
+def _in(spans: Sequence[tuple[float, float]], days: float) -> bool:
+    return any(begin <= days < end for begin, end in spans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What is true at one moment; ``day`` from the beginning, memory in bytes."""
+
+    day: float
+    recordings: int
+    owed: int
+    late: int
+    spool: int
+    docked: int
+    leaves: int
+    memory: int
+
+
+class Slots:
+    """What the station looks at: every recorder that is plugged in."""
+
+    findings = ()
+    awaited = ()
+
+    def __init__(self, recorders: Sequence[FakeRecorder]) -> None:
+        self.hint = asyncio.Event()
+        self.recorders = recorders
+
+    def current(self, now: datetime) -> Sequence[Sighting]:  # noqa: ARG002
+        return tuple(filter(None, (recorder.sighting() for recorder in self.recorders)))
+
+
+class Month:
+    """People at the dock: each recorder comes at the end of every shift, and is taken when it is empty."""
+
+    def __init__(self, bench: Bench, clock: Fast, count: int, days: float, chance: Random) -> None:
+        self.recorders = [FakeRecorder(f"F1-{n:04d}") for n in range(1, count + 1)]
+        self.watch = Slots(self.recorders)
+        self.station = Station(bench, [FakeDriver(*self.recorders)], self.watch)
+        self.made = self.yanks = 0
+        self._clock, self._days, self._chance = clock, days, chance
+
+    async def live(self) -> None:
+        """Until the last shift of the last day is in and nothing is owed any more."""
+        await asyncio.gather(*(self._carried(recorder, slot) for slot, recorder in enumerate(self.recorders, 1)))
+        while await self.station.owed() or not self.station.idle:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+    async def _carried(self, recorder: FakeRecorder, slot: int) -> None:
+        ends = BEGINS.replace(hour=SHIFTS[0])
+        while (ends - BEGINS) / timedelta(days=1) < self._days:
+            await self._clock.sleep_until(ends + timedelta(seconds=self._chance.random() * COMING_S))
+            self._record(recorder, ends)
+            await self._dock(recorder, slot)
+            ends += timedelta(hours=SHIFTS[1] - SHIFTS[0])
+
+    def _record(self, recorder: FakeRecorder, ends: datetime) -> None:
+        count, ends = self._chance.choice(FILES), ends.astimezone(UTC)
+        each = timedelta(hours=8) / count
+        files = {}
+        for at in range(count):
+            start = ends - each * (count - at)
+            data = bytearray(self._chance.randbytes(SIZE))
+            files[f"{ends:%Y%m%d%H}/{at:03d}.mp4"] = FakeFile(data, start + each, start, Kind.VIDEO)
+        with recorder.lock:
+            recorder.files, recorder.reads = files, []
+        self.made += count
+
+    async def _dock(self, recorder: FakeRecorder, slot: int) -> None:
+        port = f"pci-0000:00:14.0-usb-0:1.{slot}"
+        if self._chance.random() < YANKED:
+            self.yanks += 1
+            recorder.plug(port, slot=slot)
+            self.watch.hint.set()
+            await asyncio.sleep(self._chance.uniform(0.05, 1.0))
+            recorder.unplug()
+            await self._clock.sleep(1800)
+        recorder.plug(port, slot=slot)
+        self.watch.hint.set()
+        while not any(s.sighting == recorder.docked_as and s.was_drained for s in self.station.seen):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        recorder.unplug()
+
+
+async def _troubles(clock: Fast, sinks: Sequence[TroubledSink]) -> None:
+    while True:
+        for sink in sinks:
+            sink.down = _in(AWAY, clock.days)
+        await clock.sleep(600)
+
+
+async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample]) -> None:
+    whole = bench.settings.paths.spool / "whole"
+    at = BEGINS
+    while True:
+        with open_read_only(bench.settings.paths.ledger) as ledger:
+            counts = ledger.counts(clock.now())
+            sample = Sample(
+                day=round(clock.days, 2),
+                recordings=month.made,
+                owed=counts.owed,
+                late=len(ledger.late(clock.now())),
+                spool=len(os.listdir(whole)),
+                docked=sum(recorder.sighting() is not None for recorder in month.recorders),
+                leaves=ledger.size,
+                memory=_anonymous(),
+            )
+        samples.append(sample)
+        print(json.dumps({"sample": asdict(sample)}), flush=True)
+        at += timedelta(hours=4)
+        await clock.sleep_until(at)
+
+
+def _anonymous() -> int:
+    text = Path("/proc/self/status").read_text()
+    return int(text.split("RssAnon:")[1].split()[0]) << 10
+
+
+def station(directory: Path, count: int, begins: datetime) -> Settings:
+    """A new station of so many slots with the shipped settings."""
+    settings = found(directory / "station", {"sink": {"scrub_percent_a_day": 1.0}}, now=begins, rules=PACK)
+    ports = [slots.Slot(number=n, port=f"pci-0000:00:14.0-usb-0:1.{n}") for n in range(1, count + 1)]
+    settings.paths.slots.write_text(slots.render(ports))
+    return settings
+
+
+async def live(settings: Settings, clock: Fast, count: int, days: float, chance: Random) -> tuple[Month, list[Sample]]:
+    """The whole of it; the people and what was seen every four hours."""
+    stations.DUE_EVERY_S = DUE_EVERY_S
+    samples: list[Sample] = []
+    with app.opened(settings, clock=clock) as opened:
+        sinks = {name: TroubledSink(real) for name, real in opened.sinks.items()}
+        spool = Filling(settings.paths.spool, reserve=settings.spool.reserve_ratio)
+        spool.clock = clock
+        witnesses = {n: Witness(opened.book, sink, opened.signer, settings.station.name) for n, sink in sinks.items()}
+        bench = replace(opened, sinks=sinks, witnesses=witnesses, spool=spool)
+        month = Month(bench, clock, count, days, chance)
+        beside = [
+            asyncio.ensure_future(_troubles(clock, tuple(sinks.values()))),
+            asyncio.ensure_future(_sampled(bench, clock, month, samples)),
+        ]
+        running = asyncio.ensure_future(month.station.run())
+        people = asyncio.ensure_future(month.live())
+        try:
+            await asyncio.wait({running, people}, return_when=asyncio.FIRST_COMPLETED)
+            month.station.stop()
+            await running
+            await people
+        finally:
+            for each in (*beside, people):
+                each.cancel()
+    return month, samples
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.longrun", description=__doc__)
+    parser.add_argument("--days", type=float, default=24)
+    parser.add_argument("--minutes", type=float, default=60, help="how long they take in truth")
+    parser.add_argument("--recorders", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("/var/tmp"), help="a folder on the disk to work on")
+    asked = parser.parse_args()
+    machine(seed=asked.seed, days=asked.days, recorders=asked.recorders)
+    allocator.settle()
+    logs.configure("console", "error", sys.stderr)
+    work = Path(tempfile.mkdtemp(prefix="bwcdock-longrun-", dir=asked.work))
+    try:
+        settings = station(work, asked.recorders, BEGINS.astimezone(UTC))
+        clock = Fast(asked.days * 1440 / asked.minutes)
+        chance = Random(asked.seed)
+        month, samples = asyncio.run(live(settings, clock, asked.recorders, asked.days, chance))
+        return _judged(settings, month, samples)
+    finally:
+        shutil.rmtree(work)
+
+
+def _judged(settings: Settings, month: Month, samples: Sequence[Sample]) -> int:
+    """Print what it came to; 1 where something is owed, does not agree, or is not what was recorded."""
+    with open_read_only(settings.paths.ledger) as ledger:
+        records, leaves = ledger.records(), ledger.size
+    begun = time.monotonic()
+    told = audit(settings, stores.sinks(settings, WallClock()), app.public_key(settings))
+    note = f"{leaves} leaves, {time.monotonic() - begun:.0f} s"
+    tell("longrun_recordings", month.made, "recordings", note=f"{month.yanks} yanks")
+    unfinished = sum(not record.finished for record in records)
+    tell("longrun_unfinished", unfinished, "recordings", goal=Goal(sign="<=", value=0))
+    tell("longrun_audit", len(told.disagreements), "disagreements", goal=Goal(sign="<=", value=0), note=note)
+    tell("longrun_lost", month.made - len(records), "recordings", goal=Goal(sign="<=", value=0))
+    settled = [sample.memory for sample in samples if sample.day >= SETTLED_D]
+    if len(settled) >= 2 * DAY:
+        grown = statistics.median(settled[-DAY:]) / statistics.median(settled[:DAY]) - 1
+        mib = f"from {statistics.median(settled[:DAY]) / 2**20:.0f} MiB, a day's median"
+        tell("longrun_memory_growth", max(grown, 0), "ratio", goal=Goal(sign="<=", value=GROWS), note=mib)
+    return 1 if unfinished or told.disagreements or month.made != len(records) else 0
+
+
+DAY = 6
+"""Samples of a day."""
+
+if __name__ == "__main__":
+    sys.exit(main())
