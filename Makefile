@@ -27,7 +27,7 @@ demo: $(STAMP) ## make cards, dock them, show the whole way to the receipt (in d
 test: $(STAMP) ## the tests, without what takes long; under ten minutes on two cores
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -q
 
-campaigns: $(STAMP) $(SERVED) ## a bounded part of what takes long: kill -9, random lives, a small run of every measurement
+campaigns: $(STAMP) $(SERVED) ## a bounded part of what takes long: kill -9, power cuts, random lives, a small run of every measurement (needs Debian's libfuse2)
 	$(BIN)/python -m pytest -n 2 -q tests/faults tests/life tests/benches
 
 browser: $(STAMP) ## the pages in a real Chromium (needs Debian's chromium and chromium-driver); pictures in build/screenshots
@@ -63,7 +63,7 @@ bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
 bench-wall: $(STAMP) ## ten minutes of thirty screens while eight recorders are pulled (needs 4 GiB of memory)
 	$(BIN)/python -m bench.wall
 
-faults: $(STAMP) ## the fault campaigns, whole
+faults: $(STAMP) ## the fault campaigns, whole; BWCDOCK_STATES=200000 for ten times the power cuts (needs Debian's libfuse2)
 	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q tests/faults tests/life
 
 deb: $(STAMP) ## the Debian package, in dist/ (needs Debian's python3-venv and dpkg-dev)
