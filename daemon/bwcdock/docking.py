@@ -16,6 +16,7 @@ from bwcdock.steps.dock import Docked, claimant, dock
 from bwcdock.steps.erase import Looked, look
 from bwcdock.steps.pull import Progress, Pull
 from bwcdock.steps.recheck import recheck
+from bwcdock.steps.set_clock import set_clock
 from bwcdock.steps.switch import Told
 
 STALL_LOOKS = 8
@@ -30,7 +31,7 @@ class Docking:
 
     ``leaving`` is set while its pulls end; ``gone`` by the station, so that it is let go of once. ``since`` is when it
     was opened, in monotonic seconds. ``told`` is what the recorder said before it became the disk it is now, or before
-    it was told to become one.
+    it was told to become one. Whoever has something changed on the recorder holds ``writing``.
     """
 
     def __init__(self, bench: Bench, sighting: Sighting, session: str, told: Told | None = None) -> None:
@@ -41,6 +42,7 @@ class Docking:
         self.records: frozenset[str] = frozenset()
         self.leaving = False
         self.gone = False
+        self.writing = asyncio.Lock()
         self.since = bench.clock.monotonic()
         self._bench = bench
         self._stack = ExitStack()
@@ -108,6 +110,16 @@ class Docking:
             return None
         limit_s = self._bench.settings.pull.open_timeout_s
         return await self._lane.call(recheck, self._bench, self.session, self._recorder, self.told, timeout_s=limit_s)
+
+    async def set_clock(self) -> bool:
+        """Set its clock where it can be told the time, once it is drained; whether it was to be set.
+
+        What came of it stands in the ledger.
+        """
+        if self._recorder is None or self.leaving:
+            return False
+        limit_s = self._bench.settings.pull.open_timeout_s
+        return await self._lane.call(set_clock, self._bench, self.session, self._recorder, self.told, timeout_s=limit_s)
 
     async def pull(self, record: Record, house: Lane) -> tuple[Fact, ...]:
         """Read one recording on the lane, finish it on ``house``; what it proved. Raises what reading raises."""

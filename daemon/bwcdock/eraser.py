@@ -58,7 +58,8 @@ class Eraser:
             self._rests = {s.id: self._rests[s.id] for _, s in docked if s.id in self._rests}
             for docking, session in docked:
                 if session.state is State.DRAINED and erase.is_card(session):
-                    await self._turn(docking, session)
+                    async with docking.writing:
+                        await self._turn(docking, session)
 
     async def _turn(self, docking: Docking, session: Session) -> None:
         records = self._records().values()

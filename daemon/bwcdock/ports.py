@@ -151,10 +151,16 @@ class ReadsQuirks(Protocol):
 
 @runtime_checkable
 class SetsClock(Protocol):
-    """Ability: its clock can be set. Measured before, and only when the station's own clock is vouched for."""
+    """Ability: its clock can be set. Measured before, and only when the station's own clock is vouched for.
+
+    One that can tell its clock tells the new one from then on in :meth:`Recorder.condition`; nothing else changes.
+    """
 
     def set_clock(self, now: datetime) -> Drift:
-        """Set it, read it again, and return the drift that is left."""
+        """Set it, read it again where it can be read, and return the drift that is left. ``now`` is this very moment.
+
+        Raises what a recorder may raise where it does not take the time.
+        """
         ...
 
 

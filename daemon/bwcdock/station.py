@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from bwcdock.central import Central
+from bwcdock.clock_setter import ClockSetter
 from bwcdock.core.facts import Drained, Fact, Finding, Severity
 from bwcdock.core.live import LiveView
 from bwcdock.core.plan import FAR, Act, Action, Plan, World, plan
@@ -81,6 +82,7 @@ class Station:
             short=lambda: self._missing or 0,
         )
         self._eraser = Eraser(bench, self._desk, self._docked, lambda: self.records, self.know)
+        self._setter = ClockSetter(bench, self._desk, self._docked, self)
         self._locker = Locker(bench, lambda: self.records, self._resting)
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._missing: int | None = None
@@ -164,7 +166,8 @@ class Station:
         for session in opened.sessions:
             self._settle(session)
         own = (self._dates(), self._docks.look_again(self._rounds.sleep))
-        for each in (*self._rounds.all(), *own, self._showing.run(), self._eraser.run(), self._locker.run()):
+        touching = (self._eraser.run(), self._setter.run())
+        for each in (*self._rounds.all(), *own, self._showing.run(), *touching, self._locker.run()):
             self.spawn(each, "rounds")
         try:
             while not self._stop.is_set() and self._fatal is None:

@@ -11,6 +11,10 @@ from bwcdock.core.facts import (
     Checked,
     Claim,
     Cleared,
+    ClockIntended,
+    ClockNotSet,
+    ClockTaken,
+    ClockWritten,
     Condition,
     Confirmed,
     CopyBad,
@@ -19,6 +23,7 @@ from bwcdock.core.facts import (
     Digests,
     Distrusted,
     Drained,
+    Drift,
     Entry,
     Erased,
     EraseIntended,
@@ -172,11 +177,18 @@ def inventoried(
     return Inventoried(**S, records=records, new=len(records), known=known, size=size, findings=findings)
 
 
+FAST = Drift(method="protocol", offset_ms=90_000, uncertainty_ms=20, read_at=NOON)
+CLOCK_INTENDED = ClockIntended(**S, how="protocol", drift=FAST, station="synchronised")
+CLOCK_WRITTEN = ClockWritten(**S, set_to=NOON)
+CLOCK_TAKEN = ClockTaken(**S, drift=Drift(method="protocol", offset_ms=10, uncertainty_ms=20, read_at=NOON))
+CLOCK_NOT_SET = ClockNotSet(**S, reason="ignored", what="It did not take it.", drift=FAST)
+
 SESSION_EXAMPLES: tuple[Fact, ...] = (
     ARRIVED, IDENTIFIED, CHECKED, inventoried("r1"), DRAINED, DEPARTED, Unclaimed(**S, reason="no driver knows it"),
     Refused(**S, findings=(finding(Severity.REFUSE),)), Faulted(**S, op="read", what="It hung.", hint="Dock it again."),
     Receipted(**S, digest="d" * 64, count=1, size=1000),
     Reappeared(**S, sighting=AS_DISK), Rechecked(**S, condition=Condition(battery=90), findings=()),
+    CLOCK_INTENDED, CLOCK_WRITTEN, CLOCK_TAKEN, CLOCK_NOT_SET,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from bwcdock.core.facts import SESSION_FACTS, Departed, Entry, Inventoried, Reappeared, Severity
+from bwcdock.core.facts import SESSION_FACTS, ClockIntended, Departed, Entry, Inventoried, Reappeared, Severity
 from bwcdock.core.record import Illegal
 from bwcdock.core.session import TABLE, State, allows, apply
 from hypothesis import given
@@ -13,6 +13,10 @@ from lives import (
     AS_CONTROL,
     AS_DISK,
     CHECKED,
+    CLOCK_INTENDED,
+    CLOCK_NOT_SET,
+    CLOCK_TAKEN,
+    CLOCK_WRITTEN,
     DEPARTED,
     DRAINED,
     DRAINING,
@@ -61,9 +65,41 @@ def test_a_cable_can_be_pulled_in_every_state():
         assert TABLE[state][Departed] is State.DEPARTED
 
 
-def test_nothing_comes_back_from_departed_but_the_receipt():
+def test_nothing_comes_back_from_departed_but_the_receipt_and_what_came_of_its_clock():
     assert set(TABLE[State.DEPARTED].values()) == {State.DEPARTED}
-    assert {fact.__name__ for fact in TABLE[State.DEPARTED]} == {"Receipted"}
+    later = {"Receipted", "ClockWritten", "ClockTaken", "ClockNotSet"}
+    assert {fact.__name__ for fact in TABLE[State.DEPARTED]} == later
+
+
+def test_a_clock_is_to_be_set_of_a_drained_recorder_alone():
+    assert {state for state, row in TABLE.items() if ClockIntended in row} == {State.DRAINED}
+
+
+CLOCK = [CLOCK_INTENDED, CLOCK_WRITTEN, CLOCK_TAKEN]
+
+
+@pytest.mark.parametrize(
+    ("facts", "stands"),
+    [
+        ([], None),
+        (CLOCK[:1], "intended"),
+        (CLOCK[:2], "written"),
+        (CLOCK, "taken"),
+        ([*CLOCK[:1], CLOCK_TAKEN], "taken"),  # it died before it could say that it was written
+        ([*CLOCK[:2], CLOCK_NOT_SET], "not-set"),
+        ([*CLOCK[:1], CLOCK_NOT_SET, CLOCK_WRITTEN], "not-set"),  # of a call that was given up, and came back late
+        ([*CLOCK[:2], CLOCK_NOT_SET, CLOCK_TAKEN], "not-set"),
+        ([*CLOCK, CLOCK_NOT_SET, CLOCK_INTENDED], "taken"),
+        ([CLOCK_TAKEN, CLOCK_NOT_SET, CLOCK_WRITTEN], None),
+    ],
+)
+def test_what_is_known_of_the_setting_of_its_clock(facts, stands):
+    clock = stay(*DRAINING, DRAINED, *facts).clock
+    assert (clock.stands if clock else None) == stands
+    if clock:
+        assert clock.before == CLOCK_INTENDED.drift
+        assert clock.is_open == (stands in {"intended", "written"})
+        assert (clock.reason, clock.after is None) == ("ignored" if stands == "not-set" else "", clock.is_open)
 
 
 def test_a_recorder_is_never_drained_before_its_files_were_listed():

@@ -34,6 +34,7 @@ GOLDEN = {
         sessions[].storage_total sessions[].untold spool
         sessions[].do_zh sessions[].fault sessions[].fault_zh sessions[].findings[].remedy_zh
         sessions[].findings[].title_zh sessions[].findings[].what_zh sessions[].lacks_zh sessions[].untold_zh
+        sessions[].clock_set sessions[].clock_set_zh
         spool.free spool.reserve spool.total spool.used station stores stores[].ails stores[].bytes stores[].name
         stores[].oldest stores[].opens stores[].scrubbed stores[].waiting unit
     """,

@@ -241,6 +241,50 @@ class Faulted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockIntended(Fact):
+    """Its clock is to be set, because ``drift`` was measured; stands before the first word to the recorder.
+
+    ``how`` is ``protocol`` (it is told the time) or ``set-file`` (a file ``name`` on its card, which it reads when it
+    is next switched on). ``station`` is the kernel's word on the clock that it is to be set by.
+    """
+
+    ev: ClassVar[str] = "session.clock_intended"
+    how: Literal["protocol", "set-file"]
+    drift: Drift
+    station: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockWritten(Fact):
+    """It was told ``set_to``, or the file that says so lies on its card; its clock tells later whether it took it."""
+
+    ev: ClassVar[str] = "session.clock_written"
+    set_to: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockTaken(Fact):
+    """It took the time: ``drift`` is what was measured afterwards, at once or at its next docking."""
+
+    ev: ClassVar[str] = "session.clock_taken"
+    drift: Drift
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockNotSet(Fact):
+    """Nobody can say that it was set, and the intent no longer stands. ``what`` is a sentence on why.
+
+    ``drift`` is what was measured afterwards, ``None`` where nothing was.
+    """
+
+    ev: ClassVar[str] = "session.clock_not_set"
+    reason: Literal["failed", "ignored", "interrupted", "refused", "unread"]
+    what: str
+    drift: Drift | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipted(Fact):
     """The receipt (移交回执) of this session was written; ``digest`` is the SHA-256 of its canonical JSON."""
 
@@ -456,7 +500,7 @@ Facts = tuple[type[Fact], ...]
 STATION_FACTS: Facts = (Founded, Started, Stopped, Beat, Scrubbed, CentralScrubbed, Found, Settled, Reformatted)
 SESSION_FACTS: Facts = (
     Arrived, Reappeared, Identified, Checked, Rechecked, Inventoried, Drained, Departed, Unclaimed, Refused, Faulted,
-    Receipted,
+    ClockIntended, ClockWritten, ClockTaken, ClockNotSet, Receipted,
 )  # fmt: skip
 RECORD_FACTS: Facts = (
     Listed, Obliged, Pulled, Sealed, Confirmed, LookedAgain, Locked, ReleaseIntended, ReleaseWithdrawn, Released,

@@ -3,13 +3,19 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from bwcdock.core.facts import (
     Arrived,
     Checked,
+    ClockIntended,
+    ClockNotSet,
+    ClockTaken,
+    ClockWritten,
     Condition,
     Departed,
     Drained,
+    Drift,
     Entry,
     Fact,
     Faulted,
@@ -41,27 +47,53 @@ class State(StrEnum):
     FAULTED = "faulted"
 
 
+CLOCK: tuple[type[Fact], ...] = (ClockWritten, ClockTaken, ClockNotSet)
+"""What may come of an intent to set the clock."""
+
 A, I, C = State.ARRIVED, State.IDENTIFIED, State.CHECKED  # noqa: E741
 G, D, Z = State.DRAINING, State.DRAINED, State.DEPARTED
 # A session can end from every state, because a cable can be pulled in every state. A departed session may still get
 # its receipt: pushing goes on after the recorder has gone. Until its files are listed it may change from a control
-# interface to a disk; after that, what re-appears is another docking.
+# interface to a disk; after that, what re-appears is another docking. Only a drained one gets its clock set; whether it
+# took the time may be known when it has gone, and at its next docking.
 TABLE: dict[State | None, dict[type[Fact], State]] = {
     None: {Arrived: A},
     A: {Identified: I, Reappeared: A, Unclaimed: State.UNCLAIMED, Faulted: State.FAULTED, Departed: Z},
     I: {Checked: C, Reappeared: A, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
     C: {Inventoried: G, Reappeared: A, Refused: State.REFUSED, Faulted: State.FAULTED, Departed: Z},
     G: {Drained: D, Inventoried: G, Faulted: State.FAULTED, Departed: Z},
-    D: {Receipted: D, Rechecked: D, Faulted: State.FAULTED, Departed: Z},
+    D: {Receipted: D, Rechecked: D, Faulted: State.FAULTED, Departed: Z, ClockIntended: D} | dict.fromkeys(CLOCK, D),
     State.UNCLAIMED: {Reappeared: A, Departed: Z},
     State.REFUSED: {Departed: Z},
-    State.FAULTED: {Departed: Z, Receipted: State.FAULTED},
-    Z: {Receipted: Z},
+    State.FAULTED: {Departed: Z, Receipted: State.FAULTED} | dict.fromkeys(CLOCK, State.FAULTED),
+    Z: {Receipted: Z} | dict.fromkeys(CLOCK, Z),
 }
 
 
 CONDITION = frozenset({"battery", "card", "clock", "storage"})
 """First words of the codes of findings that come from a recorder's condition: looking again makes them anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSetting:
+    """The setting of a recorder's clock: by how much it was off ``before``, and what is known of it now.
+
+    ``stands`` is ``intended`` while nobody knows whether it was written. ``set_to`` is the time it was given, ``after``
+    what its clock was off by when it was looked at again, ``reason`` why it counts as not set.
+    """
+
+    how: Literal["protocol", "set-file"]
+    before: Drift
+    stands: Literal["intended", "written", "taken", "not-set"] = "intended"
+    intended_at: datetime
+    set_to: datetime | None = None
+    after: Drift | None = None
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not known yet what came of it."""
+        return self.stands in {"intended", "written"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +120,7 @@ class Session:
     fault: str = ""
     fault_hint: str = ""
     receipt: str = ""
+    clock: ClockSetting | None = None
 
     @property
     def docked(self) -> bool:
@@ -157,6 +190,22 @@ def apply(session: Session | None, entry: Entry) -> Session:
             return replace(session, fault=f"{fact.op}: {fact.what}", fault_hint=fact.hint)
         case Unclaimed():
             return replace(session, fault=fact.reason)
+        case ClockIntended() | ClockWritten() | ClockTaken() | ClockNotSet():
+            return replace(session, clock=_clock(session.clock, fact, entry.at))
         case _:  # Receipted
             assert isinstance(fact, Receipted)
             return replace(session, receipt=fact.digest)
+
+
+def _clock(clock: ClockSetting | None, fact: Fact, at: datetime) -> ClockSetting | None:
+    """The setting after a fact of it. A word that comes late, of a call that was given up, changes nothing more."""
+    match fact:
+        case ClockIntended():
+            return clock or ClockSetting(how=fact.how, before=fact.drift, intended_at=at)
+        case ClockWritten() if clock and clock.stands == "intended":
+            return replace(clock, stands="written", set_to=fact.set_to)
+        case ClockTaken() if clock and clock.is_open:
+            return replace(clock, stands="taken", after=fact.drift)
+        case ClockNotSet() if clock and clock.is_open:
+            return replace(clock, stands="not-set", after=fact.drift, reason=fact.reason)
+    return clock

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bwcdock.core import todo, words_zh
+from bwcdock.core import clock_setting, todo, words_zh
 from bwcdock.core.facts import Condition, Finding, Lock, Obligation, Severity
 from bwcdock.core.record import Held, Record
 from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing, Verdict, verdict
 from bwcdock.core.session import Session, State
 from bwcdock.core.storage import StoreView
-from bwcdock.core.words_zh.states import fault
+from bwcdock.core.words_zh.states import clock_set, fault
 
 
 class Lamp(StrEnum):
@@ -261,8 +261,8 @@ class SessionView:
     ``moved`` counts bytes that are at least pulled; ``owed`` the recordings not yet in central storage. ``ready`` says
     that it can be issued again (可领用); ``lacks`` what is wrong with it (``battery``, ``storage``, ``clock``), and
     ``untold`` what it does not tell of itself, so that somebody looks at its own display; ``fault`` what
-    failed as long as that is what must be mended. What ends in ``_zh`` says the
-    same to officers.
+    failed as long as that is what must be mended; ``clock_set`` how its clock was set, empty where nobody set it. What
+    ends in ``_zh`` says the same to officers.
     """
 
     session: str
@@ -297,6 +297,8 @@ class SessionView:
     do_zh: str = ""
     lacks_zh: tuple[str, ...] = ()
     untold_zh: tuple[str, ...] = ()
+    clock_set: str = ""
+    clock_set_zh: str = ""
 
 
 def session_view(session: Session, records: Mapping[str, Record], partial: Mapping[str, int]) -> SessionView:
@@ -347,6 +349,8 @@ def session_view(session: Session, records: Mapping[str, Record], partial: Mappi
         do_zh=todo.chinese(chosen),
         lacks_zh=tuple(LACKS_ZH[word] for word in lacks),
         untold_zh=tuple(LACKS_ZH[word] for word in untold),
+        clock_set=clock_setting.english(session.clock) if session.clock else "",
+        clock_set_zh=clock_set(session.clock) if session.clock else "",
     )
 
 

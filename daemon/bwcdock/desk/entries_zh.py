@@ -14,8 +14,8 @@ from bwcdock.core.words_zh.desk import (
     STEP_ZH,
 )
 from bwcdock.core.words_zh.law import BASIS_ZH, KIND_ZH, MET_BY_ZH, SEVERITY_ZH
-from bwcdock.core.words_zh.states import APART_ZH, ERASED_ZH, NOT_ERASED_ZH, READBACK_ZH, SOURCE_ZH
-from bwcdock.core.words_zh.values import METHOD_ZH, PLACE_ZH
+from bwcdock.core.words_zh.states import APART_ZH, CLOCK_HOW_ZH, ERASED_ZH, NOT_ERASED_ZH, READBACK_ZH, SOURCE_ZH
+from bwcdock.core.words_zh.values import CLOCK_NOT_SET_ZH, METHOD_ZH, PLACE_ZH
 
 ENTRY_ZH = {
     "station.founded": "建立台账", "station.started": "程序启动", "station.stopped": "程序停止",
@@ -25,7 +25,9 @@ ENTRY_ZH = {
     "session.reappeared": "转为磁盘", "session.identified": "识别设备", "session.checked": "检查设备",
     "session.rechecked": "复查设备", "session.inventoried": "列出文件", "session.drained": "采集完毕",
     "session.departed": "设备取走", "session.unclaimed": "无法识别", "session.refused": "拒绝采集",
-    "session.faulted": "设备故障", "session.receipted": "出具移交回执", "record.listed": "登记文件",
+    "session.faulted": "设备故障", "session.receipted": "出具移交回执",
+    "session.clock_intended": "拟校时", "session.clock_written": "写入时间", "session.clock_taken": "校时成功",
+    "session.clock_not_set": "校时未成功", "record.listed": "登记文件",
     "record.obliged": "判定期限", "record.pulled": "采集文件", "record.sealed": "封存文件",
     "record.confirmed": "集中存储确认", "record.looked_again": "二次核验", "record.locked": "锁定副本",
     "record.release_intended": "拟清理副本", "record.release_withdrawn": "取消清理", "record.released": "清理副本",
@@ -75,10 +77,12 @@ FIELD_ZH = {
     "remark": "评语", "remedy": "处理", "reported_to": "当时报告给", "resolution_ms": "精度(毫秒)",
     "rests_on": "推算依据", "resumed_at": "续传位置", "roles": "职责", "runs": "可读部分", "sample": "样本",
     "sealed": "封存数", "seed": "种子", "sensitive": "敏感", "sequence": "编号", "serial": "序列号",
-    "series": "编号系列", "session": "采集批次", "severity": "程度", "sha256": "SHA-256", "sidecars": "附属文件",
+    "series": "编号系列", "session": "采集批次",
+    "set_to": "所设时间", "severity": "程度", "sha256": "SHA-256", "sidecars": "附属文件",
     "sighting": "位置", "since": "起", "sink": "集中存储", "sinks": "集中存储", "size": "字节数", "slot": "槽位",
     "source": "来源", "spoken": "语音说明", "spoken_in": "语音所在资料", "sqlite": "SQLite", "start": "开始",
-    "started": "容器时间", "state": "状态", "step": "进展", "storage_free": "剩余空间", "storage_total": "总空间",
+    "started": "容器时间", "state": "状态",
+    "station": "采集站时钟", "step": "进展", "storage_free": "剩余空间", "storage_total": "总空间",
     "subject": "对象", "tags": "标签", "taker": "接收人", "team": "执法分队", "text": "原文说明", "to": "领用人",
     "truncated": "未正常结束", "uncertainty_ms": "误差(毫秒)", "unit": "单位", "unreadable": "不可读部分",
     "unrelated": "非执法内容", "until": "止", "user": "设备用户", "user_numbers": "设备用户编号", "vendor": "厂商",
@@ -108,6 +112,8 @@ VALUE_ZH: dict[tuple[str, str], Mapping[Any, str]] = {
     ("Quarantined", "reason"): APART_ZH,
     ("EraseKept", "reason"): NOT_ERASED_ZH,
     ("Erased", "how"): ERASED_ZH,
+    ("ClockIntended", "how"): CLOCK_HOW_ZH,
+    ("ClockNotSet", "reason"): CLOCK_NOT_SET_ZH,
     ("SignInSet", "what"): SIGN_IN_ZH,
     ("DeviceIssued", "checked"): CHECK_ZH,
     ("DeviceStateSet", "state"): DEVICE_STATE_ZH,
@@ -132,6 +138,8 @@ SAID_ZH = {
     "all that may go has gone": "可以清除的已全部清除",
     "the clock is past the last entry of the ledger": "时钟已晚于台账最后一条",
     "nothing waits for it, or it is back": "已无待传资料，或已恢复",
+    "its clock was set and shows so": "已校时，时钟已核对",
+    "what came of it is known": "结果已知",
     "looked at again": "已再次核验",
     "sealed again": "已重新封存",
     "it sealed again": "已能重新封存",

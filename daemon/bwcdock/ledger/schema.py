@@ -21,7 +21,7 @@ APPLICATION_ID = 0x62776364
 
 SCHEMA_VERSION = 1
 
-FOLD_VERSION = 8
+FOLD_VERSION = 9
 """Raise it with every change of what the same leaves are folded into: the rules in core/record.py, core/session.py and
 core/desk, the tables of the cache, the form of their documents. The next start then folds all leaves again."""
 

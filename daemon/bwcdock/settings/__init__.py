@@ -85,6 +85,9 @@ class Dock(Table):
     any_port: Flag = False
     switch_s: Seconds = 15
     resync_s: Seconds = 60
+    set_clock: Flag = False
+    set_clock_beyond_s: Seconds = 3
+    set_file_beyond_s: Seconds = 86400
 
 
 class Unlock(Table):

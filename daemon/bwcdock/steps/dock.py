@@ -45,6 +45,7 @@ from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.book import once_each
 from bwcdock.steps.bounds import bounded, credible, plausible
+from bwcdock.steps.clock_outcome import tell_earlier
 from bwcdock.steps.law import obligation_of, stated
 from bwcdock.steps.pull import edges
 from bwcdock.steps.switch import Told, condition_of, identity_of, switch
@@ -111,6 +112,8 @@ def dock(
     bare = replace(condition, notes=())
     shown = bounded(findings, bench.settings.limits.findings_per_session)
     bench.book.record([Checked(session=session, recorder=identity.serial, condition=bare, findings=shown)])
+    if identity.basis != NO_SERIAL:
+        tell_earlier(bench, bare.drift, earlier, articles(bench))
     refusals = tuple(f for f in findings if f.severity is Severity.REFUSE)
     if refusals:
         bench.book.record([Refused(session=session, recorder=identity.serial, findings=refusals)])

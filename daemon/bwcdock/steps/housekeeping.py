@@ -26,10 +26,11 @@ from bwcdock.errors import LedgerBroken, Untrue
 from bwcdock.ledger import Ledger, verify
 from bwcdock.ledger.schema import AUDIT
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.clock_outcome import cut_off
 from bwcdock.steps.scrub import spool_bad
 
 RECEIPTS_BACK = 500
-"""How many of the newest sessions are looked at for a missing receipt: days of a full dock."""
+"""How many of the newest sessions are looked at for a missing receipt and a clock set halfway: days of a full dock."""
 
 BEHIND = timedelta(seconds=1)
 """A clock that is disciplined is slewed by less between a stop and the next start."""
@@ -55,6 +56,7 @@ def start(bench: Bench) -> Opened:
         Departed(session=session.id, recorder=session.recorder, reason="the station stopped or lost power")
         for session in interrupted
     ]
+    facts += cut_off(bench.book.ask(lambda ledger: ledger.sessions(limit=RECEIPTS_BACK)))
     facts += _sweep(bench)
     if not bench.spool.volume.durable:
         facts.append(Found(finding=_not_durable(bench)))

@@ -9,7 +9,7 @@ author can read here what the suite asks for. Safe for threads.
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,12 @@ from bwcdock.core.facts import Claim, Condition, Drift, Finding, Identity, Item,
 from bwcdock.errors import Misbehaved, Unplugged, Unreadable
 from bwcdock.ports import Recorder
 
-Call = Literal["claims", "open", "identity", "condition", "items", "read_into", "present", "close"]
+Call = Literal["claims", "open", "identity", "condition", "items", "read_into", "present", "set_clock", "close"]
 """The calls of a driver and a recorder, in the order in which the station makes them."""
+
+Clockwork = Literal["none", "honest", "blind", "deaf"]
+"""A clock that cannot be set; one that takes the time and shows it; one that takes it and cannot be read; one that says
+that it took the time and did not."""
 
 SCHEME = "fake:"
 """What the source of a sighting begins with where a :class:`FakeDriver` is meant."""
@@ -62,6 +66,8 @@ class FakeRecorder:
     ``files`` is what is on it, by path as listed (escaped text). ``reads`` are all reads answered so far, over all
     dockings. ``most`` bounds what one read gives, so that a short file takes several. ``user`` is whom it says
     it belongs to; ``battery``, ``room`` (bytes free), ``drift``, ``dirty`` and ``notes`` are its condition.
+
+    ``clock`` says whether it can be set (see :data:`Clockwork`); ``settings`` are the times it was told.
     """
 
     def __init__(self, serial: str, *, most: int = 1 << 20) -> None:
@@ -78,6 +84,8 @@ class FakeRecorder:
         self.drift: Drift | None = None
         self.dirty: bool | None = False
         self.notes: tuple[Finding, ...] = ()
+        self.clock: Clockwork = "none"
+        self.settings: list[datetime] = []
         self.away = False
         """It answers, but says at the end that it is not there: pulled out while it was listed."""
         self.lock = threading.RLock()
@@ -85,6 +93,7 @@ class FakeRecorder:
         self._yanks: dict[tuple[str, int], None] = {}
         self._hangs: dict[str, threading.Event] = {}
         self._failures: dict[str, BaseException] = {}
+        self._thens: dict[str, Callable[[], object]] = {}
 
     # --- what people do -----------------------------------------------------------------------------------------------
 
@@ -184,6 +193,10 @@ class FakeRecorder:
         """From now on this call raises ``error``: one of the contract's, or a bug of the driver's."""
         self._failures[call] = error
 
+    def then(self, call: Call, do: Callable[[], object]) -> None:
+        """Have this happen the next time this call is made, before anything else of it."""
+        self._thens[call] = do
+
     def let_go(self) -> None:
         """End every hanging, also of calls that hang now (they say the recorder is gone), and every failure."""
         self._failures.clear()
@@ -208,6 +221,7 @@ class FakeRecorder:
 
     def meet(self, call: Call) -> None:
         """What every call goes through first: it hangs or fails as told."""
+        self._thens.pop(call, lambda: None)()
         event = self._hangs.get(call)
         if event is not None:
             event.wait()
@@ -292,6 +306,21 @@ class OpenedRecorder:
             return bool(self._of.port) and self._of.plugs == self._plug
 
 
+class OpenedClockRecorder(OpenedRecorder):
+    """One whose clock can be set (:class:`bwcdock.ports.SetsClock`)."""
+
+    def set_clock(self, now: datetime) -> Drift:
+        """Take the time, or say so; what is left of its error is ten milliseconds."""
+        self._begin("set_clock")
+        of = self._of
+        left = Drift(method="protocol", offset_ms=10, uncertainty_ms=20, read_at=now)
+        with of.lock:
+            of.settings.append(now)
+            if of.clock != "deaf":
+                of.drift = left if of.clock == "honest" else None
+        return left
+
+
 class FakeDriver:
     """Opens the recorders it is given, by the serial in a sighting's source. More may be added at any time."""
 
@@ -329,7 +358,7 @@ class FakeDriver:
             raise _gone("open")
         self.opened += 1
         try:
-            yield OpenedRecorder(recorder)
+            yield OpenedRecorder(recorder) if recorder.clock == "none" else OpenedClockRecorder(recorder)
         finally:
             self.opened -= 1
             recorder.meet("close")

@@ -1,8 +1,11 @@
 """Where recordings and dockings stand, and what a fault of a recorder means, in the words of officers."""
 
 from bwcdock.core.record import State as RecordState
+from bwcdock.core.session import ClockSetting
 from bwcdock.core.session import State as SessionState
+from bwcdock.core.values import Drift
 from bwcdock.core.words_zh.form import Words
+from bwcdock.core.words_zh.values import CLOCK_NOT_SET_ZH, span
 
 RECORD_STATE_ZH = {
     RecordState.LISTED: "未采集",
@@ -56,6 +59,9 @@ NOT_ERASED_ZH = {
 }
 """Why a file stays on its recorder that was to be erased."""
 
+CLOCK_HOW_ZH = {"protocol": "经设备协议", "set-file": "经校时文件"}
+"""How a recorder is given the time."""
+
 ERASED_ZH = {"reported": "清除程序已报告", "gone": "再次插入时已不在"}
 """How it is known that a file was erased."""
 
@@ -85,3 +91,25 @@ def fault(told: str) -> Words:
     """What a fault of a recorder means; ``told`` is what its docking keeps of it: what was being done comes first."""
     op, said, _ = told.partition(": ")
     return FAULT_ZH.get(op.partition(" ")[0], FAULTED_ZH) if said else UNCLAIMED_ZH
+
+
+def clock_set(setting: ClockSetting) -> str:
+    """How the clock of a recorder was set, and what it was off by before and after."""
+    how, before = CLOCK_HOW_ZH[setting.how], f"校时前{_off(setting.before)}"
+    match setting.stands:
+        case "taken" if setting.after:
+            return f"已校时（{how}）：{before}，校时后{_off(setting.after)}"
+        case "written":
+            return f"已写入时间，待下次插入核对（{how}）：{before}"
+        case "not-set":
+            reason = CLOCK_NOT_SET_ZH.get(setting.reason, setting.reason)
+            after = f"，之后{_off(setting.after)}" if setting.after else ""
+            return f"校时未成功（{how}，{reason}）：{before}{after}"
+    return f"校时中，结果未知（{how}）：{before}"
+
+
+def _off(drift: Drift) -> str:
+    if not drift.offset_ms:
+        return "无偏差"
+    at_least = "至少" if drift.bound == "at_least" else ""
+    return f"{at_least}{'快' if drift.offset_ms > 0 else '慢'} {span(drift.offset_ms)}"

@@ -11,7 +11,8 @@ KEY_ZH = {
     "first_end": "第一个结束", "free": "剩余字节", "limit": "下限字节", "limit_percent": "下限百分比",
     "method": "测定方法", "missing": "缺失数", "modified": "修改时间", "more": "另有", "offset_s": "偏差秒",
     "path": "文件", "pause_ms": "间断毫秒", "percent": "百分比", "quote": "原文", "read_at": "读取时间",
-    "record": "记录号", "second": "第二个文件", "second_start": "第二个开始", "series": "编号系列", "size": "字节数",
+    "reason": "原因", "record": "记录号", "second": "第二个文件", "second_start": "第二个开始", "series": "编号系列",
+    "size": "字节数",
     "time": "时间", "total": "总数", "uncertainty_ms": "误差毫秒", "uncertainty_s": "误差秒",
     "zone_minutes": "时区分钟",
 }  # fmt: skip
@@ -26,6 +27,15 @@ METHOD_ZH = {
     "issue": "由领用登记推算",
 }
 """How a recorder's clock was measured; what is none of these is shown as it is."""
+
+CLOCK_NOT_SET_ZH = {
+    "failed": "写入失败",
+    "ignored": "记录仪没有采用",
+    "interrupted": "中途停止",
+    "refused": "没有写入",
+    "unread": "事后读不出时钟",
+}
+"""Why a clock that was to be set counts as not set."""
 
 PLACE_ZH = {SPOOL: "采集站"}
 """What the station's own place is called; a central storage has the name it was given in the settings."""
@@ -67,6 +77,7 @@ SHOWN: dict[str, Callable[[str], str]] = {
     "free": _gigabytes,
     "limit": _gigabytes,
     "method": lambda method: METHOD_ZH.get(method, method),
+    "reason": lambda reason: CLOCK_NOT_SET_ZH.get(reason, reason),
 }
 """How the value of a key is shown inside a sentence; of every other key, as it is."""
 
