@@ -4,8 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SERVED := .venv-services/.installed
+PLOTS  := .venv-plots/.installed
 
-.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-wall faults deb hardware lock clean
+.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-wall long-run plots faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -63,6 +64,17 @@ bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
 bench-wall: $(STAMP) ## ten minutes of thirty screens while eight recorders are pulled (needs 4 GiB of memory)
 	$(BIN)/python -m bench.wall
 
+long-run: $(STAMP) ## a dock's month in an hour: forty recorders, yanks, outages, a full spool, holidays
+	$(BIN)/python -m bench.longrun | tee build/longrun.jsonl
+
+plots: $(PLOTS) ## draw what build/*.jsonl tell: into docs/plots
+	.venv-plots/bin/python -m bench.plots build/*.jsonl
+
+$(PLOTS): requirements.plots.lock
+	@$(PYTHON) -m venv .venv-plots
+	.venv-plots/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.plots.lock
+	@touch $@
+
 faults: $(STAMP) ## the fault campaigns, whole; BWCDOCK_STATES=200000 for ten times the power cuts (needs Debian's libfuse2)
 	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q tests/faults tests/life
 
@@ -76,6 +88,7 @@ lock: ## write the requirements.*.lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock pyproject.toml -o requirements.run.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header tests/services/requirements.in -o requirements.services.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header bench/requirements.in -o requirements.plots.lock
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .venv-services demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-services .venv-plots demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
