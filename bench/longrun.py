@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -268,6 +269,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("/var/tmp"), help="a folder on the disk to work on")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was put on the disk goes in every case
     machine(seed=asked.seed, days=asked.days, recorders=asked.recorders)
     allocator.settle()
     logs.configure("console", "error", sys.stderr)

@@ -418,7 +418,7 @@ class Station:
         """Fetch what only waits for a date, and try receipts again."""
         while True:
             await self._rounds.sleep(DUE_EVERY_S)
-            for record in await self._desk.submit(housekeeping.due, self.bench):
+            for record in await self._desk.submit(housekeeping.due, self.bench, frozenset(self.records)):
                 self.records.setdefault(record.id, record)
             for session in list(self.sessions.values()):
                 if session.departed_at and (session.receipt or not session.was_drained):

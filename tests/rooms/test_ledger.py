@@ -317,6 +317,7 @@ def test_what_waits_can_be_asked_for_by_how_long(ledger):
     assert [r.id for r in ledger.waiting("work")] == ["late", "early", "last"]
     assert [r.id for r in ledger.waiting("work", after(25))] == ["late", "early"]
     assert [r.id for r in ledger.waiting("work", limit=1)] == ["late"]
+    assert [r.id for r in ledger.waiting("work", limit=2, but={"late", "x"})] == ["early"]
     assert [r.id for r in ledger.waiting("look")] == ["x"]
     assert ledger.waiting("look", after(5)) == []
     assert ledger.waiting("nothing") == []

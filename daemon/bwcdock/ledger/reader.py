@@ -1,7 +1,7 @@
 """What the ledger can be asked: entries, the fold, proofs; by the daemon and, read-only, by any process beside it."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -187,16 +187,23 @@ class Reader(Listing, Searching):
         sql = "SELECT 1 FROM record, json_each(doc, '$.copies') AS copy WHERE copy.value = ? LIMIT 1"
         return bool(self._rows(sql, sink))
 
-    def waiting(self, waits_for: str, until: datetime | None = None, limit: int = -1) -> list[Record]:
-        """The records that wait for ``work``, ``look`` or ``release`` since ``until`` or longer, longest first."""
+    def waiting(
+        self, waits_for: str, until: datetime | None = None, limit: int = -1, *, but: Container[str] = ()
+    ) -> list[Record]:
+        """The records that wait for ``work``, ``look`` or ``release`` since ``until`` or longer, longest first.
+
+        Of at most ``limit``, those ``but`` names are left out: whoever knows them need not have them read again.
+        """
         until_ms = (1 << 62) if until is None else to_ms(until)
-        return self._records(
+        rows = self._rows(
             # The second term is the index's own condition, without which SQLite may not use it for a parameter.
-            " WHERE waits_for = ? AND waits_for <> 'nothing' AND waits_since_ms <= ? ORDER BY waits_since_ms LIMIT ?",
+            "SELECT id FROM record WHERE waits_for = ? AND waits_for <> 'nothing' AND waits_since_ms <= ?"
+            " ORDER BY waits_since_ms LIMIT ?",
             waits_for,
             until_ms,
             limit,
         )
+        return [record for (rid,) in rows if rid not in but and (record := self.record(rid))]
 
     def owed(self, limit: int = -1) -> list[Record]:
         """The records whose obligation is not met, earliest due first."""

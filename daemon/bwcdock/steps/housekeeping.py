@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -65,8 +65,8 @@ def start(bench: Bench) -> Opened:
     return Opened(records=due(bench), sessions=bench.book.ask(_without_receipt))
 
 
-def due(bench: Bench) -> tuple[Record, ...]:
-    """The records that need something at once, and those whose second look or release has come due."""
+def due(bench: Bench, known: Container[str] = ()) -> tuple[Record, ...]:
+    """The records that need something at once, and those whose second look or release has come due; not the known."""
     now = bench.clock.now()
     keep = bench.keep
     most = bench.settings.limits.open_records
@@ -75,9 +75,9 @@ def due(bench: Bench) -> tuple[Record, ...]:
 
     def ask(ledger: Ledger) -> tuple[Record, ...]:
         return (
-            *ledger.waiting("work", None, most),
-            *ledger.waiting("look", look, most),
-            *(ledger.waiting("release", gone, most) if keep.spool_keep_s is not None else ()),
+            *ledger.waiting("work", None, most, but=known),
+            *ledger.waiting("look", look, most, but=known),
+            *(ledger.waiting("release", gone, most, but=known) if keep.spool_keep_s is not None else ()),
         )
 
     return bench.book.ask(ask)
