@@ -12,7 +12,7 @@ from bwcdock.docking import Docking
 from bwcdock.docks import Known
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import Lane
-from bwcdock.steps import set_clock
+from bwcdock.steps import card_helper, set_clock
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.clock_outcome import terms
 
@@ -41,6 +41,12 @@ class ClockSetter:
         self._known = known
         self._terms = terms(bench.settings)
         self._rests: dict[str, datetime] = {}
+        self._writer = Lane("clock files")
+        """The helper may wait for a card for minutes: nothing else may wait behind it."""
+
+    def close(self) -> None:
+        """Let go of the thread; the helper sees that nobody listens, and stops."""
+        self._writer.close()
 
     async def run(self) -> None:
         """Turn after turn, by the station's clock."""
@@ -63,15 +69,27 @@ class ClockSetter:
     async def _set(self, docking: Docking, session: Session) -> None:
         async with docking.writing:
             try:
-                if not await docking.set_clock():
-                    return
-                # What the check before found of its clock must not keep it from being issued again.
-                if (fact := await docking.recheck()) is not None:
-                    await self._known.advance(fact)
+                by_file = card_helper.is_card(session) and await docking.set_clock_by_file(session, self._writer)
+                told = not by_file and await docking.set_clock()
             except LedgerBroken:
                 raise
             except Exception as error:  # it was taken out, hangs, or its driver has a bug: it costs this recorder only
                 log.warning("clock.failed", recorder=session.recorder, what=str(error))
                 why = error.what if isinstance(error, BwcdockError) else f"A fault: {type(error).__name__}."
                 await self._desk.submit(set_clock.failed, self._bench, session.id, why)
+                told = False
+        if told:
+            await self._look_again(docking)
         await self._known.know_session(session.id)
+
+    async def _look_again(self, docking: Docking) -> None:
+        """What the check before found of its clock must not keep it from being issued again."""
+        try:
+            fact = await docking.recheck()
+        except LedgerBroken:
+            raise
+        except Exception as error:  # as in the rounds that look again: the next one says
+            log.info("recheck.failed", recorder=docking.serial, what=str(error))
+            return
+        if fact is not None:
+            await self._known.advance(fact)

@@ -9,9 +9,10 @@ from bwcdock.core.record import Record
 from bwcdock.core.session import Session
 from bwcdock.errors import BwcdockError, Misbehaved, Unplugged
 from bwcdock.lanes import Lane
-from bwcdock.ports import Driver, Recorder
+from bwcdock.ports import Driver, ReadsClockFile, Recorder
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.clock_file import off_by, set_by_file
 from bwcdock.steps.dock import Docked, claimant, dock
 from bwcdock.steps.erase import Looked, look
 from bwcdock.steps.pull import Progress, Pull
@@ -120,6 +121,17 @@ class Docking:
             return False
         limit_s = self._bench.settings.pull.open_timeout_s
         return await self._lane.call(set_clock, self._bench, self.session, self._recorder, self.told, timeout_s=limit_s)
+
+    async def set_clock_by_file(self, session: Session, writer: Lane) -> bool:
+        """Have ``writer`` see to the file by which it sets its clock, if it reads one; whether it was to be set."""
+        recorder = self._recorder
+        if recorder is None or self.leaving or not isinstance(recorder, ReadsClockFile):
+            return False
+        limit_s = self._bench.settings.pull.open_timeout_s
+        drift = await self._lane.call(off_by, self._bench, session, recorder, self.told, timeout_s=limit_s)
+        if drift is not None:
+            await writer.submit(set_by_file, self._bench, session, recorder, drift)
+        return drift is not None
 
     async def pull(self, record: Record, house: Lane) -> tuple[Fact, ...]:
         """Read one recording on the lane, finish it on ``house``; what it proved. Raises what reading raises."""

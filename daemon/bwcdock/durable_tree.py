@@ -1,4 +1,4 @@
-"""A folder that appears whole under its name or not at all, on whatever volume somebody plugged in to carry it away.
+"""What is written on volumes that somebody carries away: a folder that appears whole or not at all, a file on a card.
 
 As everything in :mod:`bwcdock.durable`: content is synced before its name, and what dies half way leaves a hidden
 ``.<name>.<random>.tmp`` behind that nothing reads. What fails leaves nothing.
@@ -71,6 +71,29 @@ def appear(folder: Path, final: Path, *, system: System = SYSTEM) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from None
         system.rename(folder, final)
     durable.fsync_dir(final.parent, system=system)
+
+
+def create_at(directory: int, name: bytes, data: bytes, *, system: System = SYSTEM) -> None:
+    """Make a new small file in the open ``directory``; when it returns, bytes and name are durable.
+
+    Never writes over anything and never follows a link: then ``FileExistsError``, else ``OSError``. What fails leaves
+    nothing, as far as the card still lets names be removed.
+    """
+    file = system.open(
+        name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=directory
+    )
+    try:
+        try:
+            if system.write(file, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            system.fsync(file)
+        finally:
+            system.close(file)
+        system.fsync(directory)
+    except BaseException:
+        with suppress(OSError):
+            durable.unlink_at(directory, name, system=system)
+        raise
 
 
 @contextmanager

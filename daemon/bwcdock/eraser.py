@@ -10,7 +10,7 @@ from bwcdock.core.session import Session, State
 from bwcdock.docking import Docking
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import Lane
-from bwcdock.steps import erase, housekeeping
+from bwcdock.steps import card_helper, erase, housekeeping
 from bwcdock.steps.bench import Bench
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ class Eraser:
             docked = list(self._dockings())
             self._rests = {s.id: self._rests[s.id] for _, s in docked if s.id in self._rests}
             for docking, session in docked:
-                if session.state is State.DRAINED and erase.is_card(session):
+                if session.state is State.DRAINED and card_helper.is_card(session):
                     async with docking.writing:
                         await self._turn(docking, session)
 

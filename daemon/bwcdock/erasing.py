@@ -1,12 +1,14 @@
 """What the station and the erase helper say to each other: one signed request, then a line for every file.
 
+A request erases files, or puts one small new file at the top of a card, by which a recorder sets its clock.
+
 The request is a signed document (see :mod:`bwcdock.manifest`) on one line. Every answer is one JSON object on a line of
 its own; the last is an :class:`End`. Names from a card are bytes and cross as hex digits.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, TypeAdapter
 
 REQUEST_MAX = 1 << 20
 """Bytes of a request: some two thousand files, and never a way to fill the memory of a root process."""
@@ -79,6 +81,40 @@ class Request(_Said):
     reformat: Persons | None = None
 
 
+CLOCK_FILE_MAX = 64
+"""Bytes of a file that sets a clock: the longest form that is known has 31."""
+
+CLOCK_FRESH_S = 60
+"""Seconds after which a file that sets a clock is not written any more: what it says was right when it was asked."""
+
+
+def _clock_text(text: str) -> str:
+    raw = bytes.fromhex(text)
+    if not all(0x20 <= byte < 0x7F or byte in b"\r\n" for byte in raw):
+        raise ValueError("no line of text")
+    return text
+
+
+class ClockFileRequest(_Said):
+    """Put this one new file at the top of the one file system on ``device``, and change nothing else there.
+
+    ``name`` is a plain short name of FAT. ``content`` is hex digits of plain text. ``asked_ms`` is ms since 1970 UTC.
+    """
+
+    v: Literal[1] = 1
+    session: str
+    device: Annotated[str, Field(pattern=r"^/dev/[a-z]{2,8}[a-z0-9]{0,8}$")]
+    slot: Annotated[int, Field(ge=1)]
+    diskseq: Annotated[int, Field(ge=1)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,8}(\.[A-Za-z0-9]{1,3})?$")]
+    content: Annotated[str, Field(pattern=rf"^([0-9a-f]{{2}}){{8,{CLOCK_FILE_MAX}}}$"), AfterValidator(_clock_text)]
+    asked_ms: Annotated[int, Field(ge=0, lt=2**43)]
+
+
+class Asked(RootModel[Request | ClockFileRequest]):
+    """Whatever may be asked of the helper; no text is both."""
+
+
 class FileTold(_Said):
     """What became of file ``n`` of the request. ``reason`` and ``what`` say why it was kept."""
 
@@ -93,10 +129,11 @@ class End(_Said):
 
     ``done``: every file was told. ``stopped``: time was up; files that were not told are untouched. ``refused``:
     nothing was done at all. ``broken``: the card failed in the middle, and nobody knows what lasts. ``kind`` is the
-    file system, where a new one was made.
+    file system, where a new one was made. ``reason`` is ``there`` where a file was to be new and is not.
     """
 
     end: Literal["done", "stopped", "refused", "broken"]
+    reason: Literal["", "there"] = ""
     what: Sentence = ""
     kind: str = ""
 

@@ -164,6 +164,24 @@ class SetsClock(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFile:
+    """A file at the top of a card by which a recorder sets its clock to ``set_to`` when it is next switched on."""
+
+    name: str
+    content: bytes
+    set_to: datetime
+
+
+@runtime_checkable
+class ReadsClockFile(Protocol):
+    """Ability: its clock can be set by a file on its card. The driver says what is in it, and never writes it."""
+
+    def clock_file(self, moment: datetime) -> ClockFile | None:
+        """The file for this moment; ``None`` where this recorder is not known to read one."""
+        ...
+
+
 @runtime_checkable
 class Erases(Protocol):
     """Ability: files can be erased on it; only with a permit."""

@@ -207,6 +207,7 @@ class Station:
             await at_most({self._desk.submit(housekeeping.end, self.bench, docked)}, limit_s * 0.2)
         self._rounds.close()
         self._eraser.close()
+        self._setter.close()
         self._showing.close()
         for lane in (*self._house, self._desk, self._docks.eyes):
             lane.close()

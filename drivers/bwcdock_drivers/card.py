@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from bwcdock.core.facts import Drift, Finding, Identity, Item, Kind, Severity, Sighting
 from bwcdock.core.inquiry import inquiry
+from bwcdock.ports import ClockFile
 
 from . import naming
 from .matching import Looks
 from .naming import Found, Named
-from .quirks import Quirk, Quirks
+from .quirks import Quirk, Quirks, zone
 
 PLUG_TO_LOOK_MS = 60_000
 """How much time may pass between the firmware writing its plug-in file and the station opening the card, in ms.
@@ -145,6 +146,16 @@ def _newest(items: Sequence[Item], resolutions: dict[str, int]) -> tuple[datetim
     times = [(i.modified, resolutions[i.path]) for i in items if i.modified]
     times += [(t, i.claim.resolution_ms) for i in items for t in (i.claim.start, i.claim.end) if t]
     return max(times, default=None)
+
+
+def clock_file(of: Described, moment: datetime) -> ClockFile | None:
+    """The file that sets the clock of such a recorder to this moment; ``None`` where none is known to."""
+    rule = of.quirk.clock
+    if rule.set_file is None or rule.set_format is None:
+        return None
+    shown = moment.replace(microsecond=0)
+    text = shown.astimezone(zone(rule.zone)).strftime(rule.set_format)
+    return ClockFile(name=rule.set_file, content=text.encode("ascii"), set_to=shown)
 
 
 def drift(of: Described, now: datetime, since_open_ms: int, *, live: bool) -> Drift | None:

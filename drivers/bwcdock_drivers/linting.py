@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from bwcdock.core.facts import Kind
+
 from .matching import Looks, Match
-from .naming import named_groups, read_name
+from .naming import kind_of, named_groups, read_name
 from .quirks import Quirk, read
 
 
@@ -55,6 +57,8 @@ def _promises(quirk: Quirk) -> Iterator[str]:
     for name, marker in quirk.markers.items():
         if marker.flags and "flag" not in groups_named:
             yield f"markers.{name}.flags: no naming pattern names the group flag"
+    if quirk.clock.set_file and kind_of(quirk, quirk.clock.set_file) is not Kind.OTHER:
+        yield "clock.set_file: is a recording by its name"
     if "serial" in quirk.identity.model_fields_set and "label" in quirk.identity.serial and not quirk.identity.label:
         yield "identity.serial: says label, but there is no pattern for the label"
 

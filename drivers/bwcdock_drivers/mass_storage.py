@@ -3,7 +3,8 @@
 Claims: a regular file or block device that begins with one of these file systems or a partition table: 80; any
 other block device, and a file that may not be read: 10, so that it is opened and what is wrong is named; nothing else.
 Speaks: the file systems themselves, in user space, by The Sleuth Kit in a locked-in process (``reader.py``).
-Can: list, tell deleted entries, label, serial, dirty mark, room, clock drift; read past the page cache. Never writes.
+Can: list, tell deleted entries, label, serial, dirty mark, room, clock drift; read past the page cache; tell the file
+that sets its clock. Never writes.
 Needs: read permission on the device node; no root, no mount, no kernel file system.
 Quirks: ``quirks/*.toml`` and drop-in directories; see ``quirks.py``.
 Tested with: FAT12, FAT16, FAT32, exFAT images made by ``bwcdock.testing``, ext4 images by mke2fs; no hardware.
@@ -22,7 +23,7 @@ from stat import S_ISBLK, S_ISREG
 from bwcdock.core.facts import Condition, Finding, Identity, Item, Severity, Sighting, Span
 from bwcdock.core.names import escape
 from bwcdock.errors import BwcdockError, Misbehaved, NotAllowed, Unreadable
-from bwcdock.ports import Recorder
+from bwcdock.ports import ClockFile, Recorder
 
 from . import card, naming, volume
 from .card import Card, Described, finding
@@ -154,6 +155,10 @@ class MassStorageRecorder:
             dirty=_any(v.dirty for v in self._volumes),
             notes=self._described.notes,
         )
+
+    def clock_file(self, moment: datetime) -> ClockFile | None:
+        """What its quirk says that such a recorder reads (:class:`bwcdock.ports.ReadsClockFile`)."""
+        return card.clock_file(self._described, moment)
 
     def items(self) -> list[Item]:
         """Every file found when it was opened."""

@@ -81,6 +81,8 @@ def skipped(quirk: Quirk, found: Found) -> bool:
     """Whether the quirk says this is no recording and belongs to none. A recording is one wherever it lies."""
     if any(g.search(found.inner) for g in quirk.skip.globs):
         return True
+    if quirk.clock.set_file and found.inner.lower() == quirk.clock.set_file.lower():
+        return True  # ours, until the recorder has read it
     return _astray(quirk, found) and kind_of(quirk, found.path) is Kind.OTHER
 
 

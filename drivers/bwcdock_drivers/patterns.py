@@ -110,10 +110,44 @@ def _udev_values(value: object) -> tuple[re.Pattern[str], ...]:
     return tuple(map(_path_pattern, values))
 
 
+SET_FILE_MAX = 64
+"""Bytes of a file that sets a clock: what the station can have written to a card."""
+
+_SET_FILE = re.compile(r"[A-Za-z0-9_]{1,8}(\.[A-Za-z0-9]{1,3})?")
+_PARTS_OF_A_TIME = ("%Y", "%m", "%d", "%H", "%M", "%S")
+
+
+def _set_file(text: object) -> str:
+    """A name at the top of the card, in the form that every FAT keeps: then one entry is new, and nothing else."""
+    name = _bounded(text)
+    if not _SET_FILE.fullmatch(name):
+        raise ValueError("is no plain name of a file (at most eight and three letters, digits or _), and no path")
+    return name
+
+
+def _set_format(text: object) -> str:
+    """Plain text in which each part of a time stands once, as strftime names it."""
+    form = _bounded(text)
+    rest = form
+    for part in _PARTS_OF_A_TIME:
+        if form.count(part) != 1:
+            raise ValueError(f"must hold {' '.join(_PARTS_OF_A_TIME)}, each once")
+        rest = rest.replace(part, "")
+    if "%" in rest:
+        raise ValueError(f"may hold nothing with % but {' '.join(_PARTS_OF_A_TIME)}")
+    if not all(" " <= char < "\x7f" or char in "\r\n" for char in rest):
+        raise ValueError("may hold plain ASCII and ends of lines only")
+    if len(form) + len("2000") - len("%Y") > SET_FILE_MAX:
+        raise ValueError(f"makes more than {SET_FILE_MAX} bytes")
+    return form
+
+
 Regex = Annotated[re.Pattern[str], BeforeValidator(_regex)]
 PathPattern = Annotated[re.Pattern[str], BeforeValidator(_path_pattern)]
 NamePattern = Annotated[re.Pattern[str], BeforeValidator(_naming)]
 Group = Annotated[str, BeforeValidator(_group)]
+SetFile = Annotated[str, BeforeValidator(_set_file)]
+SetFormat = Annotated[str, BeforeValidator(_set_format)]
 Text = Annotated[str, BeforeValidator(_bounded)]
 Extension = Annotated[str, BeforeValidator(_extension)]
 Zone = Annotated[str, BeforeValidator(_zone)]

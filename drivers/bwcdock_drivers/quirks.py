@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from .matching import Looks, Match
 from .patterns import GROUPS as GROUPS  # noqa: PLC0414 - what a naming pattern may name is part of what a quirk is
-from .patterns import Extension, Group, NamePattern, PathPattern, Regex, Strict, Text, Zone
+from .patterns import Extension, Group, NamePattern, PathPattern, Regex, SetFile, SetFormat, Strict, Text, Zone
 from .patterns import zone as zone  # noqa: PLC0414
 
 Basis = Literal["name-group", "label", "volume-serial"]
@@ -69,10 +69,18 @@ class Sidecar(Strict):
 
 
 class ClockRule(Strict):
-    """A file the firmware writes at every plug-in, and the zone the recorder's clock is set to."""
+    """A file the firmware writes at every plug-in, one by which it sets its clock, and the zone that is set to."""
 
     plug_file: PathPattern | None = None
     zone: Zone = "Asia/Shanghai"
+    set_file: SetFile | None = None
+    set_format: SetFormat | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "ClockRule":
+        if (self.set_file is None) != (self.set_format is None):
+            raise ValueError("set_file and set_format belong together")
+        return self
 
 
 class Example(Strict):

@@ -30,6 +30,7 @@ from bwcdock.ledger import Signer
 from bwcdock.reading import Buffers
 from bwcdock.steps import erase as step
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.card_helper import is_card
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.station import StationBed
 from erase_world import DEVICE, Machine
@@ -339,7 +340,7 @@ async def test_a_station_that_died_after_its_intents_goes_on(world: World, monke
     def dies(*_: object) -> None:
         raise Death
 
-    monkeypatch.setattr(step, "_answered", dies)
+    monkeypatch.setattr(step, "answered", dies)
     with pytest.raises(Death):
         world.run()
     monkeypatch.undo()
@@ -556,10 +557,10 @@ async def test_the_audit_tells_a_card_formatted_by_one_person(world: World) -> N
 
 
 async def test_only_a_disk_in_a_slot_is_erased(world: World) -> None:
-    assert step.is_card(world.session)
+    assert is_card(world.session)
     for changes in ({"slot": None}, {"properties": (("SUBSYSTEM", "block"),)}, {"properties": (("DISKSEQ", "17"),)}):
         other = replace(world.session, sighting=replace(world.session.sighting, **changes))
-        assert not step.is_card(other)
+        assert not is_card(other)
 
 
 async def test_a_request_is_signed_by_the_station(world: World, tmp_path: Path) -> None:

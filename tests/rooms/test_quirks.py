@@ -12,12 +12,13 @@ from bwcdock.core.names import escape
 from bwcdock.errors import Misused
 from bwcdock.testing import cards
 from bwcdock_drivers import card
-from bwcdock_drivers.card import PLUG_TO_LOOK_MS, Card, Described, described, drift
+from bwcdock_drivers.card import PLUG_TO_LOOK_MS, Card, Described, clock_file, described, drift
 from bwcdock_drivers.folder import FolderDriver
 from bwcdock_drivers.linting import lint
 from bwcdock_drivers.mass_storage import MassStorageDriver
 from bwcdock_drivers.naming import Found, to_utc
-from bwcdock_drivers.quirks import DEFAULT, Quirks
+from bwcdock_drivers.quirks import DEFAULT, ClockRule, Quirk, Quirks
+from bwcdock_drivers.quirks import _over as over
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -371,3 +372,41 @@ def test_a_whole_card_is_read_as_its_maker_meant_it(recipe, tmp_path):
     if made.plug_file and identity.vendor == "DCAM":
         assert condition.drift is not None
         assert abs(condition.drift.offset_ms - made.clock_offset_s * 1000) <= condition.drift.uncertainty_ms
+
+
+# --- files that set a clock -------------------------------------------------------------------------------------------
+
+
+def camera(form: str, *paths: str, zone: str = "+08:00") -> Described:
+    rule = ClockRule(zone=zone, set_file="Tag.txt", set_format=form)
+    return look(*paths, quirks=Quirks.only(Quirk(name="cam", about="a", clock=rule)))
+
+
+@pytest.mark.parametrize(
+    ("form", "zone", "content"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "+08:00", b"2026-11-21 10:00:00"),
+        ("[date]\r\n%Y/%m/%d\r\n%H:%M:%S", "+08:00", b"[date]\r\n2026/11/21\r\n10:00:00"),
+        ("%d.%m.%Y %H%M%S", "Europe/Berlin", b"21.11.2026 030000"),
+    ],
+)
+def test_what_is_in_a_file_that_sets_a_clock(form: str, zone: str, content: bytes):
+    told = clock_file(camera(form, zone=zone), NOW + timedelta(milliseconds=900))
+    assert told is not None
+    assert (told.name, told.content, told.set_to) == ("Tag.txt", content, NOW)
+
+
+def test_without_a_word_of_its_quirk_there_is_none():
+    assert clock_file(plugged(datetime(2026, 11, 21, 10, 5)), NOW) is None  # noqa: DTZ001
+
+
+def test_a_file_that_the_recorder_has_not_read_yet_is_no_recording():
+    seen = camera("%Y-%m-%d %H:%M:%S", "TAG.TXT", "DCIM/TAG.TXT", "a.mp4")
+    assert [item.path for item in seen.items] == ["DCIM/TAG.TXT", "a.mp4"]
+    assert "files.skipped" in [note.code for note in seen.notes]
+
+
+def test_the_default_sets_no_clock_for_others():
+    rule = ClockRule(set_file="TAG.TXT", set_format="%Y-%m-%d %H:%M:%S")
+    base = Quirk(name=DEFAULT, about="a", clock=rule)
+    assert over(Quirk(name="cam", about="a"), base).clock.set_file is None

@@ -140,6 +140,8 @@ SAID_ZH = {
     "nothing waits for it, or it is back": "已无待传资料，或已恢复",
     "its clock was set and shows so": "已校时，时钟已核对",
     "what came of it is known": "结果已知",
+    "the helper answers": "程序已应答",
+    "the recorder has taken the file away": "记录仪已取走该文件",
     "looked at again": "已再次核验",
     "sealed again": "已重新封存",
     "it sealed again": "已能重新封存",

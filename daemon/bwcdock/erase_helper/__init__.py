@@ -1,1 +1,3 @@
-"""The one program that writes to a card: it erases permitted files of one docked recorder, as root, for one request."""
+"""The one program that writes to a card: it erases permitted files of one docked recorder, or puts a file there by
+which it sets its clock, as root, for one request.
+"""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from bwcdock import durable
-from bwcdock.erase_helper.system import Place, Refusal, System
-from bwcdock.erasing import End, FileTold, Request, Target
+from bwcdock.erase_helper import clock_file
+from bwcdock.erase_helper.system import Place, Refusal, System, There
+from bwcdock.erasing import ClockFileRequest, End, FileTold, Request, Target
 
 PIECE = 1 << 20
 """Bytes of one read: after each, it is asked whether to go on."""
@@ -41,20 +42,24 @@ GoOn = Callable[[], None]
 """Raises :class:`Stop`."""
 
 
-def carry(request: Request, system: System, say: Say, go_on: GoOn) -> None:
+def carry(request: Request | ClockFileRequest, system: System, say: Say, go_on: GoOn) -> None:
     """Do what is asked and say what became of it, file by file; the last word is said here, once.
 
     If it dies here the card may have lost any of the permitted files and no other; the station's next listing of the
-    recorder tells which.
+    recorder tells which. Where one was to be put there, the recorder's clock tells at its next docking.
     """
     try:
         place = _place(request, system)
-        if request.reformat:
+        if isinstance(request, ClockFileRequest):
+            go_on()
+            clock_file.put(request, place, system)
+            end = End(end="done")
+        elif request.reformat:
             end = _reformat(request, place, system, say, go_on)
         else:
             end = _erase(request, place, system, say, go_on)
     except Refusal as refusal:
-        end = End(end="refused", what=str(refusal))
+        end = End(end="refused", reason="there" if isinstance(refusal, There) else "", what=str(refusal))
     except Stop as stop:
         end = End(end="stopped", what=str(stop))
     except OSError as error:
@@ -62,7 +67,7 @@ def carry(request: Request, system: System, say: Say, go_on: GoOn) -> None:
     say(end)
 
 
-def _place(request: Request, system: System) -> Place:
+def _place(request: Request | ClockFileRequest, system: System) -> Place:
     disk = system.disk(request.device)
     if (disk.slot, disk.diskseq) != (request.slot, request.diskseq):
         raise Refusal(f"{request.device} is not the disk in slot {request.slot} that was asked for.")

@@ -9,8 +9,10 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from bwcdock.clock import WallClock
 from bwcdock.erase_helper.card import FileSystem, probe
 from bwcdock.erase_helper.system import Disk, Place, Refusal
 from bwcdock.erasing import STATION_USER
@@ -36,6 +38,10 @@ class Kernel:
     def __init__(self, root: Path = Path("/"), credentials: str = "") -> None:
         self._root = root
         self._credentials = credentials
+
+    def now(self) -> datetime:
+        """By the wall: this program lives for one request."""
+        return WallClock().now()
 
     def station_uid(self) -> int:
         """The user of the service."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from bwcdock.core.names import escape
 from bwcdock.erase_helper.carry import Stop, carry
 from bwcdock.erase_helper.system import Refusal, System
-from bwcdock.erasing import REQUEST_MAX, End, FileTold, Request
+from bwcdock.erasing import REQUEST_MAX, Asked, ClockFileRequest, End, FileTold, Request
 from bwcdock.errors import BwcdockError
 from bwcdock.ledger.checkpoint import Verifier
 from bwcdock.manifest import open_signed
@@ -55,7 +55,7 @@ def serve(
     carry(request, system, say, go_on)
 
 
-def _heard(connection: socket.socket, system: System) -> Request:
+def _heard(connection: socket.socket, system: System) -> Request | ClockFileRequest:
     """The request, if it is from the station's user and signed with the station's key."""
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if uid != system.station_uid():
@@ -67,15 +67,18 @@ def _heard(connection: socket.socket, system: System) -> Request:
         text += piece
         if not piece or len(text) > REQUEST_MAX:
             raise Refusal(f"no request in {len(text)} bytes")
-    return open_signed(text[:-1], Request, Verifier.parse(system.station_key()))
+    return open_signed(text[:-1], Asked, Verifier.parse(system.station_key())).root
 
 
 def _say(connection: socket.socket, told: FileTold | End) -> None:
     connection.sendall(told.model_dump_json().encode() + b"\n")
 
 
-def _noted(request: Request, told: FileTold | End) -> str:
+def _noted(request: Request | ClockFileRequest, told: FileTold | End) -> str:
     about: dict[str, object] = {"session": request.session, "device": request.device}
+    if isinstance(request, ClockFileRequest):
+        about |= {"name": request.name, "content": bytes.fromhex(request.content).decode("ascii")}
+        return json.dumps(about | told.model_dump())
     if isinstance(told, FileTold):
         target = request.files[told.n]
         about |= {"record": target.record, "path": "/".join(map(escape, target.names)), "ground": target.ground}

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bwcdock.erase_helper.card import FileSystem
@@ -9,6 +10,10 @@ from bwcdock.erase_helper.card import FileSystem
 
 class Refusal(Exception):
     """Nothing is done, and this sentence says why."""
+
+
+class There(Refusal):
+    """A file was to be new, and there is one of its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,10 @@ class Disk:
 
 class System(Protocol):
     """The machine. Every call may raise ``OSError``, and :class:`Refusal` where it is asked for what it must not do."""
+
+    def now(self) -> datetime:
+        """The present moment, aware UTC."""
+        ...
 
     def station_uid(self) -> int:
         """The user whose requests are heard."""

@@ -113,7 +113,7 @@ def cut_off(sessions: Iterable[Session]) -> list[Fact]:
             finding=Finding(
                 severity=Severity.WARN,
                 code=CUT_OFF,
-                what=f"The station ended while it set the clock of recorder {session.recorder}; it may be set or not.",
+                what=f"The setting of the clock of recorder {session.recorder} was broken off; it may be set or not.",
                 remedy="Dock it again: then its clock tells. Do not issue it before (校时).",
                 evidence=(("session", session.id),),
             ),

@@ -4,7 +4,6 @@ The station itself never writes to a card. If it dies after the intents, they st
 recorder tells which files went (:func:`look`), and what is still there gets a permit anew or stays.
 """
 
-import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,23 +30,21 @@ from bwcdock.core.record import Record
 from bwcdock.core.retention import Erasing, Permit, may_erase
 from bwcdock.core.session import Session
 from bwcdock.erasing import (
-    ANSWER,
-    ANSWER_MAX,
     ORDER_NAME,
     ORDER_S,
     REQUEST_MAX,
-    SOCKET_NAME,
     End,
     FileTold,
     Order,
     Request,
     Target,
 )
-from bwcdock.errors import BwcdockError, LedgerBroken, Misbehaved, Unplugged, Unreachable
+from bwcdock.errors import BwcdockError, LedgerBroken, Misbehaved, Unplugged
 from bwcdock.manifest import sign
 from bwcdock.ports import Recorder
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
+from bwcdock.steps.card_helper import answered, connected, diskseq
 from bwcdock.steps.held import held
 from bwcdock.steps.pull import edges
 
@@ -192,17 +189,6 @@ def erase(bench: Bench, session: Session, looked: Looked, given: Order | None = 
     return tuple(job.touched)
 
 
-def is_card(session: Session) -> bool:
-    """Whether it is docked as a disk in a numbered slot: what the helper can be asked about."""
-    sighting = session.sighting
-    return sighting.subsystem == "block" and sighting.slot is not None and bool(_diskseq(session))
-
-
-def _diskseq(session: Session) -> int:
-    text = dict(session.sighting.properties).get("DISKSEQ", "")
-    return int(text) if text.isascii() and text.isdecimal() else 0
-
-
 def _records(bench: Bench, ids: Iterable[str]) -> list[Record]:
     found = bench.book.ask(lambda ledger: [ledger.record(rid) for rid in ids])
     return [record for record in found if record is not None]
@@ -279,7 +265,7 @@ class _Job:
                 session=self._session.id,
                 device=self._session.sighting.source,
                 slot=self._session.sighting.slot or 0,
-                diskseq=_diskseq(self._session),
+                diskseq=diskseq(self._session),
                 files=tuple(targets),
                 reformat=given.by if given else None,
             )
@@ -294,10 +280,10 @@ class _Job:
             what = f"The request would have {len(line)} bytes; {REQUEST_MAX} are the most."
             raise Misbehaved("erase", what, "Let the files be erased first, then order the formatting again.")
         told: dict[int, FileTold] = {}
-        with closing(_connected(self._bench)) as connection:
+        with closing(connected(self._bench)) as connection:
             self._bench.book.record([self._intent(target) for target in request.files])
             self.touched += [target.record for target in request.files]
-            end = _answered(connection, line, len(request.files), told)
+            end = answered(connection, line, len(request.files), told)
         facts = [
             fact for n, target in enumerate(request.files) if (fact := self._outcome(target, told.get(n), end.end))
         ]
@@ -345,38 +331,3 @@ def _fitting(targets: Sequence[Target]) -> Iterator[Sequence[Target]]:
         yield from _fitting(targets[len(targets) // 2 :])
     else:
         yield targets
-
-
-# --- the helper -------------------------------------------------------------------------------------------------------
-
-
-def _connected(bench: Bench) -> socket.socket:
-    """Before the first intent: where there is no helper, nothing was intended."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.settimeout(bench.settings.erase.timeout_s)
-        connection.connect(str(bench.settings.paths.run / SOCKET_NAME))
-    except OSError as error:
-        connection.close()
-        what = f"The erasing helper does not answer: {error.strerror or error}."
-        raise Unreachable("erase", what, "Run: systemctl enable --now bwcdock-erase.socket") from error
-    return connection
-
-
-def _answered(connection: socket.socket, line: bytes, files: int, told: dict[int, FileTold]) -> End:
-    """Ask, and gather what is ``told``. What is no proper answer counts as the card having failed."""
-    try:
-        connection.sendall(line)
-        with connection.makefile("rb") as answers:
-            while True:
-                answer = ANSWER.validate_json(answers.readline(ANSWER_MAX))
-                if isinstance(answer, End):
-                    if answer.end == "done" and len(told) < files:
-                        return End(end="broken", what="The helper ended without a word on some files.")
-                    return answer
-                if answer.n >= files or answer.n in told:
-                    return End(end="broken", what="The helper told of a file that it was not asked about.")
-                told[answer.n] = answer
-    except (OSError, ValidationError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it ended in the middle"
-        return End(end="broken", what=f"The erasing helper was lost: {why}.")

@@ -17,14 +17,14 @@ from typing import Any, Literal
 
 from bwcdock.core.facts import Claim, Condition, Drift, Finding, Identity, Item, Kind, Sighting, Span
 from bwcdock.errors import Misbehaved, Unplugged, Unreadable
-from bwcdock.ports import Recorder
+from bwcdock.ports import ClockFile, Recorder
 
 Call = Literal["claims", "open", "identity", "condition", "items", "read_into", "present", "set_clock", "close"]
 """The calls of a driver and a recorder, in the order in which the station makes them."""
 
-Clockwork = Literal["none", "honest", "blind", "deaf"]
+Clockwork = Literal["none", "honest", "blind", "deaf", "file"]
 """A clock that cannot be set; one that takes the time and shows it; one that takes it and cannot be read; one that says
-that it took the time and did not."""
+that it took the time and did not; one that is set by a file ``TAG.TXT`` on the card."""
 
 SCHEME = "fake:"
 """What the source of a sighting begins with where a :class:`FakeDriver` is meant."""
@@ -321,6 +321,22 @@ class OpenedClockRecorder(OpenedRecorder):
         return left
 
 
+class OpenedFileRecorder(OpenedRecorder):
+    """One that sets its clock by a file (:class:`bwcdock.ports.ReadsClockFile`)."""
+
+    def clock_file(self, moment: datetime) -> ClockFile | None:
+        """The time in two lines."""
+        shown = moment.replace(microsecond=0)
+        return ClockFile(name="TAG.TXT", content=f"{shown:%Y/%m/%d\r\n%H:%M:%S}".encode(), set_to=shown)
+
+
+def opened(recorder: FakeRecorder) -> OpenedRecorder:
+    """It, opened now, with what it can."""
+    if recorder.clock == "none":
+        return OpenedRecorder(recorder)
+    return (OpenedFileRecorder if recorder.clock == "file" else OpenedClockRecorder)(recorder)
+
+
 class FakeDriver:
     """Opens the recorders it is given, by the serial in a sighting's source. More may be added at any time."""
 
@@ -358,7 +374,7 @@ class FakeDriver:
             raise _gone("open")
         self.opened += 1
         try:
-            yield OpenedRecorder(recorder) if recorder.clock == "none" else OpenedClockRecorder(recorder)
+            yield opened(recorder)
         finally:
             self.opened -= 1
             recorder.meet("close")

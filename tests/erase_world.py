@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
@@ -14,12 +15,13 @@ from blake3 import blake3
 from bwcdock.erase_helper.card import FileSystem
 from bwcdock.erase_helper.serve import serve
 from bwcdock.erase_helper.system import Disk, Place, Refusal
-from bwcdock.erasing import ANSWER, End, FileTold, Request, Target
+from bwcdock.erasing import ANSWER, ClockFileRequest, End, FileTold, Request, Target
 from bwcdock.ledger import Signer
 from bwcdock.manifest import sign
 
 FAT32 = FileSystem(kind="fat32", sector=512, cluster=32768, serial=0x1234ABCD, label="CARD")
 DEVICE = "/dev/sdb"
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -39,6 +41,9 @@ class Machine:
     formatted: int = 0
     meanwhile: Callable[[], object] | None = None
     breaks: OSError | None = None
+
+    def now(self) -> datetime:
+        return NOW
 
     def station_uid(self) -> int:
         return self.uid
@@ -92,6 +97,20 @@ def request(*files: Target, **changes: object) -> Request:
     return Request.model_validate(plain | changes)
 
 
+def clock_file(**changes: object) -> ClockFileRequest:
+    """A request for a file that sets the clock of the recorder in slot 3."""
+    plain: dict[str, object] = {
+        "session": "s1",
+        "device": DEVICE,
+        "slot": 3,
+        "diskseq": 17,
+        "name": "TIMESET.TXT",
+        "content": b"2026-11-21 20:00:00".hex(),
+        "asked_ms": int(NOW.timestamp() * 1000),
+    }
+    return ClockFileRequest.model_validate(plain | changes)
+
+
 def ask(machine: Machine, line: bytes) -> tuple[list[FileTold], End, list[str]]:
     """Send this to a helper on that machine: what it told of files, its last word, and its journal."""
     notes: list[str] = []
@@ -115,7 +134,9 @@ def ask(machine: Machine, line: bytes) -> tuple[list[FileTold], End, list[str]]:
     return [one for one in told if isinstance(one, FileTold)], told[-1], notes
 
 
-def asked(machine: Machine, signer: Signer, wanted: Request) -> tuple[list[FileTold], End, list[str]]:
+def asked(
+    machine: Machine, signer: Signer, wanted: Request | ClockFileRequest
+) -> tuple[list[FileTold], End, list[str]]:
     """The same for a request that is properly signed."""
     return ask(machine, sign(wanted, signer) + b"\n")
 
