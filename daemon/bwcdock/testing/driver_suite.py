@@ -12,9 +12,10 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from bwcdock.clock import WallClock
 from bwcdock.core.facts import Claim, Condition, Identity, Item, Sighting
 from bwcdock.errors import Unplugged
-from bwcdock.ports import Driver, Recorder
+from bwcdock.ports import Driver, Recorder, SetsClock
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 READS = 60
@@ -222,3 +223,50 @@ def _open_and_fail(bed: DriverBed) -> None:
             raise KeyError("the caller failed")
     except KeyError:
         return
+
+
+class ClockBed(DriverBed, Protocol):
+    """One whose clock can be set, and be looked at from outside."""
+
+    def ready(self, recorder: Recorder) -> None:
+        """Whatever must be done before, such as unlocking it."""
+        ...
+
+    def error_s(self) -> float:
+        """By how many seconds its clock is fast now, as its own screen would show."""
+        ...
+
+
+class ClockSuite:
+    """The promises of :class:`bwcdock.ports.SetsClock`. The bed's clock is off by hours at the beginning."""
+
+    def test_a_clock_that_is_set_is_right(self, clocked: ClockBed) -> None:
+        """It is right by its own screen, by what setting it answers, and by what it is asked afterwards."""
+        assert abs(clocked.error_s()) > 3600
+        with clocked.driver().open(clocked.sighting()) as recorder:
+            clocked.ready(recorder)
+            assert isinstance(recorder, SetsClock)
+            left = recorder.set_clock(WallClock().now())
+            assert abs(clocked.error_s()) < 2
+            assert left.bound == "exact"
+            assert abs(left.offset_ms) <= left.uncertainty_ms + 2000
+            told = recorder.condition(WallClock().now()).drift
+            assert told is None or abs(told.offset_ms) <= told.uncertainty_ms + 2000
+
+    def test_setting_it_changes_nothing_else(self, clocked: ClockBed) -> None:
+        """Who it is and what lies on it stay as they were."""
+        with clocked.driver().open(clocked.sighting()) as recorder:
+            clocked.ready(recorder)
+            before = recorder.identity(), recorder.items()
+            assert isinstance(recorder, SetsClock)
+            recorder.set_clock(WallClock().now())
+            assert (recorder.identity(), recorder.items()) == before
+
+    def test_a_gone_recorder_is_not_set(self, clocked: ClockBed) -> None:
+        """Pulled out before, its clock is not set, and that is told as what it is."""
+        with clocked.driver().open(clocked.sighting()) as recorder:
+            clocked.ready(recorder)
+            clocked.vanish()
+            assert isinstance(recorder, SetsClock)
+            unplugged(lambda: recorder.set_clock(WallClock().now()))
+        assert abs(clocked.error_s()) > 3600
