@@ -2,7 +2,8 @@
 
 The steps are the station's own, called one after the other as its loop would call them; only the threads are left out.
 A crash takes the files as they are at that moment and nothing of the process, and the ordinary start goes on from them.
-BWCDOCK_CAMPAIGN=long lives more and longer lives; a failure prints the blob that repeats it.
+BWCDOCK_CAMPAIGN=long lives more and longer lives, BWCDOCK_LIVES=20000x80 as many and as long as wanted; a failure
+prints the blob that repeats it.
 """
 
 import hashlib
@@ -63,7 +64,7 @@ from hypothesis.stateful import (
 )
 
 LONG = os.environ.get("BWCDOCK_CAMPAIGN") == "long"
-LIVES, STEPS = (1000, 60) if LONG else (30, 25)
+LIVES, STEPS = map(int, os.environ.get("BWCDOCK_LIVES", "500x40" if LONG else "30x25").split("x"))
 
 SERIALS = ("F1-0001", "F1-0002")
 SIZES = (0, 1, 4095, 4096, 5000, 40_000, 150_000)
