@@ -82,22 +82,25 @@ def how_of(seed: int, tape: Tape, number: int) -> str | Random:
 def cuts(tape: Tape, states: int, seed: int, worker: int = 0, workers: int = 1) -> Iterator[Cut]:
     """The share of one worker, in the order of the tape."""
     model, promised = disk.Disk(), tape.before.copy()
-    points = len(tape.ops) - tape.begin
+    first = max(tape.begin, tape.first)
+    points = len(tape.ops) - first
     for at, op in enumerate(tape.ops):
         model.do(op)
         if op[0] == "mark":
             promised.hear(op[1])
         if at == tape.begin:
             model.settle()
-        point = at - tape.begin
+        point = at - first
         if point < 0 or point // BLOCK % workers != worker:
             continue
         for number in range(point * states // points, (point + 1) * states // points):
             yield Cut(at, number, model.cut(how_of(seed, tape, number)), promised)
 
 
-def judged(tape: Tape, some: Iterator[Cut], root: Path, seed: int, *, stop_at: int = 1_000_000) -> Result:
-    """Judge them; of equal ones under equal promises only the first."""
+def judged(
+    tape: Tape, some: Iterator[Cut], root: Path, seed: int, *, finish: int = TO_THE_END, stop_at: int = 1_000_000
+) -> Result:
+    """Judge them; of equal ones under equal promises only the first. One of ``finish`` is worked on to the end."""
     judge = Judge(root, tape.leaves, boot=tape.next_boot)
     result = Result(tape.story)
     seen: dict[bytes, Promises] = {}
@@ -108,7 +111,7 @@ def judged(tape: Tape, some: Iterator[Cut], root: Path, seed: int, *, stop_at: i
             continue
         seen[digest] = cut.promised.copy()
         result.distinct += 1
-        to_the_end = result.distinct % TO_THE_END == 1
+        to_the_end = (result.distinct - 1) % finish == 0
         result.finished += to_the_end
         try:
             judge.judge(cut.state, cut.promised, to_the_end=to_the_end)
@@ -151,11 +154,19 @@ def _worker(line, tape: Tape, states: int, seed: int, worker: int, root: Path) -
         line.send(judged(tape, cuts(tape, states, seed, worker, WORKERS), root, seed))
 
 
-def first_violation(tape: Tape, states: int, seed: int) -> Violation | None:
-    """Whether so many states show anything wrong; spread over the whole tape, one process."""
+def first_violation(tape: Tape, states: int, seed: int, *, finish: int = TO_THE_END) -> tuple[int, Violation | None]:
+    """How many states it takes until something is wrong, one after the other over the whole tape, and what it is.
+
+    An eighth of them comes first, far apart, so that what is seen nearly anywhere is seen early.
+    """
     with memory() as place, structlog.testing.capture_logs():
-        found = judged(tape, cuts(tape, states, seed), place / "state", seed, stop_at=1).violations
-    return found[0] if found else None
+        looked = 0
+        for some in (states // 8, states):
+            result = judged(tape, cuts(tape, some, seed), place / "state", seed, finish=finish, stop_at=1)
+            looked += result.states
+            if result.violations:
+                return looked, result.violations[0]
+    return looked, None
 
 
 @contextmanager

@@ -200,7 +200,7 @@ def _some(changes: list, how: str | Random) -> list:
 
 
 def _torn(changes: list[Change], chance: Random) -> list[Change]:
-    """What is left of changes of one file: sometimes all or none, mostly each by its own lot."""
+    """What is left of changes of one file: all, none, a beginning, all but one, or each by its own lot."""
     lot = chance.random()
     if lot < 0.15:
         return changes
@@ -208,6 +208,9 @@ def _torn(changes: list[Change], chance: Random) -> list[Change]:
         return []
     if lot < 0.45:
         return changes[: chance.randint(0, len(changes))]
+    if lot < 0.6:
+        but = chance.randrange(len(changes))
+        return [*changes[:but], *changes[but + 1 :]]
     left: list[Change] = []
     for change in changes:
         fate = chance.random()

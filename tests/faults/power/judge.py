@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
-from bwcdock import app, holidays_cn, stores
+from bwcdock import app, config, holidays_cn, stores
 from bwcdock.audit import audit
 from bwcdock.core.record import Record, State
 from bwcdock.ledger import Ledger
@@ -27,6 +27,9 @@ from power.work import Work, cards, settings_of
 LATER = timedelta(days=20)
 """How long after the first start the power comes back: later than any story lasts."""
 
+EXPECTED = frozenset({"spool.volatile", "media.odd"})
+"""Findings that are true here: the states lie in memory, and what is recorded is noise."""
+
 
 class Broken(AssertionError):
     """A promise that did not survive."""
@@ -40,9 +43,10 @@ def must(holds: object, what: str) -> None:
 class Judge:
     """Lays states into the folder ``root``, again and again, and asks the ordinary program about them."""
 
-    def __init__(self, root: Path, leaves: list[bytes], *, boot: str = "after") -> None:
+    def __init__(self, root: Path, leaves: list[bytes], *, boot: str = "after", is_calm: bool = True) -> None:
         self.root = root
         self._boot = boot
+        self._is_calm = is_calm
         self._leaves = leaves
         self._settings: Settings | None = None
         self._truth = {hashlib.sha256(f.data).hexdigest() for card in cards().values() for f in card.files.values()}
@@ -55,6 +59,11 @@ class Judge:
         self.judge_laid(promised, to_the_end=to_the_end)
 
     def judge_laid(self, promised: Promises, *, to_the_end: bool = False) -> None:
+        """The state that lies there already."""
+        made = self.root / "station" / config.SETTINGS_NAME
+        if not made.exists():  # no station yet, and nobody was told of one
+            must(f"/station/{config.SETTINGS_NAME}" not in promised.files, "the station was founded, and is not there")
+            return
         with quick_start():
             work = Work(self.settings, VirtualClock(EPOCH + LATER), self._boot)
             with work.started() as bench:
@@ -65,6 +74,8 @@ class Judge:
                 with work.started():
                     work.finish()
                     self._is_finished(work)
+                    if self._is_calm:
+                        self._is_bothered_by_nothing(work.bench)
                 self._agrees()
 
     @property
@@ -82,9 +93,18 @@ class Judge:
         for record, digest in promised.wholes.items():
             path = bench.spool.whole(record)
             must(path and blake3(path.read_bytes()).hexdigest() == digest, f"the whole file of {record} is not there")
+        if self._is_calm:
+            self._is_bothered_by_nothing(bench)
         places = {_sha256(path) for path in _footage(self.settings)}
         for record in bench.book.ask(lambda ledger: ledger.records()):
             self._is_honest(record, places, bench)
+
+    def _is_bothered_by_nothing(self, bench: Bench) -> None:
+        """A power cut is an ordinary thing: nobody is told of anything, and nothing is set aside for him to look at."""
+        found = [open_.finding for open_ in bench.book.ask(lambda ledger: ledger.findings())]
+        told = [finding.what for finding in found if finding.code not in EXPECTED]
+        must(not told, f"somebody is bothered: {told}")
+        must(not any((self.settings.paths.spool / "quarantine").iterdir()), "bytes were set aside")
 
     def _ledger_is_kept(self, promised: Promises, ledger: Ledger) -> None:
         must(ledger.size >= promised.leaves, f"{promised.leaves} leaves were told, {ledger.size} are there")

@@ -75,7 +75,8 @@ def promising(root: Path) -> Iterator[None]:
 
     def before(real: Callable, tell: Callable) -> Callable:
         def call(*args: Any, **named: Any) -> Any:
-            said(root, **tell(*args, **named))
+            if told := tell(*args, **named):
+                said(root, **told)
             return real(*args, **named)
 
         return call
@@ -92,6 +93,9 @@ def promising(root: Path) -> Iterator[None]:
     def small(_: object, path: Path, data: bytes, **__: object) -> dict:
         return {"file": inside(path), "sha256": hashlib.sha256(data).hexdigest()} if path.is_relative_to(root) else {}
 
+    def gone(path: Path, **_: object) -> dict:
+        return {"rewriting": inside(path)} if path.is_relative_to(root) and path.suffix == ".new" else {}
+
     def kept(_: object, part: PartFile) -> dict:
         return {"held": part.path.stem, "length": part.length} if part.path.parent.name == "part" else {}
 
@@ -99,6 +103,7 @@ def promising(root: Path) -> Iterator[None]:
         patch.setattr(Ledger, "append", after(Ledger.append, appended))
         patch.setattr(Ledger, "checkpoint", after(Ledger.checkpoint, lambda head, _: {"head": head.size}))
         patch.setattr(durable, "write_small", after(durable.write_small, small))
+        patch.setattr(durable, "discard", before(durable.discard, gone))
         patch.setattr(PartFile, "hold", after(PartFile.hold, kept))
         patch.setattr(
             Spool,

@@ -1,12 +1,14 @@
 """What is recorded: each story is prepared, and then goes on under the eyes of the recorder."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from bwcdock.ledger import ledger as ledger_module
 from bwcdock.ledger import open_read_only
+from bwcdock.settings import Settings
 from bwcdock.steps import housekeeping
 from bwcdock.testing.clock import VirtualClock
 
@@ -15,7 +17,7 @@ from power.said import Promises, promising, said
 from power.work import Work, established
 
 FIRST, SECOND = "F1-0001", "F1-0002"
-BEGIN = "begin"
+BEGIN, END = "it begins", "it ends"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Story:
     run: Callable[[Work], None]
     prepare: Callable[[Work], None] = lambda _: None
     pushes: bool = True
+    is_founding: bool = False
+    """It begins before there is a station."""
+    until: str = ""
+    """What is said where it is over; without it all of it is cut, and the letting go too."""
+    since: str = ""
+    """The operation whose last occurrence is the first crash point; without it that is the beginning."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +48,35 @@ class Tape:
     before: Promises = field(default_factory=Promises)
     """What had been promised before the tape began."""
     next_boot: str = "after"
+    first: int = 0
+    """The first crash point, where that is later than the beginning."""
 
 
 def pull(work: Work) -> None:
     """A recorder is taken out in the middle of a file and comes again."""
-    work.cards[FIRST].yank("001.mp4", 40_000)
+    work.cards[FIRST].yank("001.mp4", 100_000)
     work.dock(FIRST)
     work.work()
     work.dock(FIRST)
     work.work()
+
+
+def to_the_interrupted(work: Work) -> None:
+    work.cards[FIRST].yank("001.mp4", 100_000)
+    work.dock(FIRST)
+    while work.next_path() != "001.mp4":
+        work.step()
+
+
+def to_the_second(work: Work) -> None:
+    work.dock(FIRST)
+    while work.next_path() != "001.mp4":
+        work.step()
+
+
+def pull_and_seal(work: Work) -> None:
+    work.step()
+    work.step()
 
 
 def pull_all(work: Work) -> None:
@@ -92,27 +120,48 @@ def write_ledger(work: Work) -> None:
         housekeeping.end(work.bench, [])
 
 
-STORIES = (
-    Story("pull and resume", pull, pushes=False),
-    Story("push", push, pull_all, pushes=False),
-    Story("look again and release", release, push_all, pushes=False),
-    Story("ledger and heads", write_ledger, pull),
-)
+PULL = Story("pull and resume", pull, pushes=False)
+PUSH = Story("push", push, pull_all, pushes=False)
+RELEASE = Story("look again and release", release, push_all, pushes=False)
+LEDGER = Story("ledger and heads", write_ledger, pull)
+INTERRUPTED = Story("interrupted pull", Work.step, to_the_interrupted, pushes=False, until='"held"')
+HELD = replace(INTERRUPTED, name="interrupted pull, held", since="xattr")
+ARRIVED = Story("a pull to its end", Work.step, to_the_second, pushes=False, until='"leaves"')
+PULLED = Story("pull and seal", pull_and_seal, to_the_second, pushes=False, until=END)
+FOUNDING = Story("founding", pull_all, is_founding=True)
+STORIES = (PULL, PUSH, RELEASE, LEDGER, FOUNDING)
 
 
 def record(story: Story, directory: Path) -> Tape:
     """Let the story happen on a recording file system; its end, with the ordinary letting go, is recorded too."""
     with recorded(directory) as recording:
         root = recording.root
-        settings = established(root)
         with promising(root):
+            if story.is_founding:
+                said(root, story=BEGIN)
+            settings = established(root)
             work = Work(settings, VirtualClock(), "before", pushes=story.pushes)
             with work.started():
                 story.prepare(work)
-                said(root, story=BEGIN)
+                if not story.is_founding:
+                    said(root, story=BEGIN)
                 story.run(work)
-        with open_read_only(settings.paths.ledger) as ledger:
-            leaves = [ledger.leaf(seq) for seq in range(ledger.size)]
+                said(root, story=END)
+        leaves = leaves_of(settings)
     ops = recording.ops
-    begin = next(at for at, op in enumerate(ops) if op[0] == "mark" and BEGIN in op[1])
-    return Tape(story.name, ops, begin, leaves)
+    begin = beginning(ops)
+    if story.until:
+        ops = ops[
+            : next(at for at, op in enumerate(ops) if at > begin and op[0] == "mark" and story.until in op[1]) + 1
+        ]
+    first = max((at for at, op in enumerate(ops) if op[0] == story.since), default=0)
+    return Tape(story.name, ops, begin, leaves, first=first)
+
+
+def leaves_of(settings: Settings) -> list[bytes]:
+    with open_read_only(settings.paths.ledger) as ledger:
+        return [ledger.leaf(seq) for seq in range(ledger.size)]
+
+
+def beginning(ops: list[tuple]) -> int:
+    return next(at for at, op in enumerate(ops) if op == ("mark", json.dumps({"story": BEGIN})))

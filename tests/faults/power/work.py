@@ -24,12 +24,11 @@ from bwcdock.steps.perform import act_of, perform
 from bwcdock.steps.pull import Pull
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.recorder import FakeRecorder, OpenedRecorder
-from bwcdock.testing.station import QUICK, found
 
 CHUNK = 16 << 10
 SINK = "central"
 FUSE = ("fuse.bwcdock-recorder", "fuse")
-SIZES: Mapping[str, tuple[int, ...]] = {"F1-0001": (5000, 50_000), "F1-0002": (4096, 20_000)}
+SIZES: Mapping[str, tuple[int, ...]] = {"F1-0001": (5000, 120_000), "F1-0002": (4096, 20_000)}
 MOST_STEPS = 200
 """Of one stretch of work; what takes more goes round in circles."""
 
@@ -46,9 +45,9 @@ def cards() -> dict[str, FakeRecorder]:
 
 
 def established(root: Path) -> Settings:
-    """A station in an empty folder."""
-    overrides = {table: dict(QUICK.get(table, {})) for table in QUICK} | {"pull": {"chunk": "16 KiB"}}
-    return found(root / "station", overrides, now=VirtualClock().now())
+    """A station in an empty folder, as `bwcdock init` makes one."""
+    app.found(root / "station", rules="S4-fuzhou", name="test-dock", unit="unit", now=VirtualClock().now())
+    return settings_of(root)
 
 
 def settings_of(root: Path) -> Settings:
@@ -123,6 +122,13 @@ class Work:
             self._do(actions[0])
         raise AssertionError("it goes round in circles")
 
+    def step(self) -> None:
+        self._do(self._plan()[0])
+
+    def next_path(self) -> str:
+        """Of the recording that is next worked on."""
+        return self.records()[self._plan()[0].record].item.path
+
     def _plan(self) -> tuple[Action, ...]:
         room = self.bench.spool.room()
         world = World(
@@ -155,7 +161,7 @@ class Work:
             )  # fmt: skip
             job.read()
             fact = job.finish()
-            if isinstance(fact, Pulled):
+            if isinstance(fact, Pulled) and self.settings.pull.second_read:
                 job.read_again()
             return (fact,)
 
