@@ -152,8 +152,9 @@ class MtpDevice:
     """A recorder. ``operations`` are what it says it can; ``broken_lists``: it says it can list properties and cannot.
 
     ``zero_packets`` is whether it sends the empty packet after a full one; ``samsung``: it hangs where a part that
-    reaches the end would need one. ``narrow``: it tells sizes in 32 bits only. ``also_in`` are handles that lie in a
-    folder though they lie elsewhere.
+    reaches the end would need one. ``narrow``: it tells sizes in 32 bits only. ``wraps``: where only 32 bits are asked
+    for, it tells the lower ones, whatever the upper ones are. ``also_in`` are handles that lie in a folder though they
+    lie elsewhere.
     """
 
     serial: str = "R0001"
@@ -169,6 +170,7 @@ class MtpDevice:
     split_header: bool = False
     samsung: bool = False
     narrow: bool = False
+    wraps: bool = False
     broken_lists: bool = False
     forgets_in_lists: frozenset[int] = frozenset()
     also_in: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -359,7 +361,7 @@ class MtpDevice:
         if not self.storages[thing.storage].there:
             return Answer(NO_STORE)
         if op == 0x1008:
-            return _data(_object_info(thing))
+            return _data(_object_info(thing, wraps=self.wraps))
         if op == 0x9803:
             value = self._object_prop(thing, params[1])
             return _data(value[1]) if value else Answer(OBJECT_PROP_UNKNOWN)
@@ -411,8 +413,9 @@ def _storage_info(storage: Storage) -> bytes:
     return numbers + text(storage.description) + text(storage.label)
 
 
-def _object_info(thing: Thing) -> bytes:
-    kind, size = 0x3000 if thing.content else 0x3001, min(_told_size(thing), ROOT)
+def _object_info(thing: Thing, *, wraps: bool) -> bytes:
+    kind, size = 0x3000 if thing.content else 0x3001, _told_size(thing)
+    size = size & ROOT if wraps else min(size, ROOT)
     parent = 0 if thing.parent == ROOT else thing.parent
     head = struct.pack("<IHHI", thing.storage, kind, thing.protected, size)
     picture = struct.pack("<HIIIIII", 0, 0, 0, 0, 0, 0, 0)

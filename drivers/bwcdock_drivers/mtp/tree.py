@@ -105,6 +105,7 @@ class _Walk:
         self._session = session
         self._listing = listing
         self._seen: set[int] = set()
+        self._tells_sizes = True
         self._props = _Props(session)
 
     def storage(self, storage: Storage) -> None:
@@ -154,12 +155,15 @@ class _Walk:
     def _by_info(self, handle: int) -> _Named:
         info: ObjectInfo = object_info(self._session.fetch(Op.GET_OBJECT_INFO, handle))
         size = info.size
-        if size is None and not info.folder:
-            size = self._size(handle)
+        if not info.folder and self._tells_sizes:
+            asked = self._size(handle)
+            # Some cut a size to the 32 bits there are, and say 1 GiB of 5. Too large a size shows when the object is
+            # read, too small a one never does: the larger is believed.
+            size = max((each for each in (size, asked) if each is not None), default=None)
         return _Named(info.folder, info.protected, size, info.name, info.modified or info.captured)
 
     def _size(self, handle: int) -> int | None:
-        """The size of an object that 32 bits cannot tell; ``None`` where the recorder does not tell it either."""
+        """The size of an object in 64 bits; ``None`` where the recorder does not tell it so."""
         can = self._session.info.operations
         try:
             if Op.GET_OBJECT_PROP in can:
@@ -168,6 +172,9 @@ class _Walk:
                 raw = self._session.fetch(Op.GET_OBJECT_PROPS, handle, 0, ObjectProp.SIZE, 0, 0)
                 told = dict(object_props(raw, ObjectProp.SIZE)).get(handle)
                 return told if isinstance(told, int) else None
+        except Broken:
+            self._session.recover()
+            self._tells_sizes = False  # it hangs over the question: not asked again
         except (Refused, Malformed):
             pass
         return None
