@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "plan": "history:planning",
     "history": "history:history",
     "pieces": "pieces:pieces",
+    "mtp": "mtp:mtp",
     "wall": "wall:paint",
 }
 """Where each is. Loaded by its own process alone: what another one needs would count as memory of a station."""

@@ -29,6 +29,12 @@ WANTED = {
     "ledger_appends_alone",
     "ledger_appends_batch",
     "push_vs_copy",
+    "mtp_listing_200_usb",
+    "mtp_listing_200_ip",
+    "mtp_listing_200_usb_one_by_one",
+    "mtp_listing_200_ip_one_by_one",
+    "mtp_resume_5_gib_usb",
+    "mtp_resume_5_gib_ip",
 }
 if shutil.which("chromium") and shutil.which("chromedriver"):
     WANTED.add("wall_first_paint_40_slots")
