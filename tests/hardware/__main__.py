@@ -37,6 +37,8 @@ SHOWS: dict[str, Callable[[Station], str]] = {
     "untouched": shows.untouched,
     "second-bus": second_bus.no_slot_then_slot,
     "asked": diskless.asked,
+    "mtp-speed": diskless.speed,
+    "mtp-far": diskless.far,
     "failing-spool": crashes.failing_spool,
     "speaks-first": vendor.speaks_first,
     "scores": units.scores,

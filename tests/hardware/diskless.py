@@ -1,5 +1,8 @@
 """What must be seen of recorders that show no disk: asked over the kernel's own USB stack, yanked, and left alone."""
 
+import statistics
+
+import wheels
 from shows import MIB, need, need_right
 from station import Station
 from units import DOCK
@@ -42,4 +45,66 @@ def _node(station: Station) -> str:
     named = station.guest.run("sh", "-c", f"sed -n 's/^DEVNAME=//p' {port}")["out"].strip()
     told = str(station.guest.run("stat", "--format=%U:%G %a", f"/dev/{named}")["out"]).strip()
     need(told == f"root:{DOCK} 660", f"/dev/{named} is {told}")
+    return told
+
+
+# --- how fast ---------------------------------------------------------------------------------------------------------
+
+ROUNDS = 5
+OBJECT = 48 * MIB
+"""Long against one part of it, and short enough for fifteen turns where the processor is emulated."""
+
+LEAST = 0.9
+PEERS = ("libgphoto2", "mtp-getfile")
+
+
+def speed(station: Station) -> str:
+    """One object of Debian's umtp-responder by the driver, by libgphoto2 and by libmtp's program, in turns."""
+    guest, path = station.guest, "DCIM/speed.mp4"
+    wheel = wheels.peer(guest.folder / "peer", "gphoto2")
+    guest.send("/opt/peer.zip", wheel)
+    guest.run("/usr/bin/python3", "-m", "zipfile", "-e", "/opt/peer.zip", "/opt/peer")
+    guest.call("mtp", "lay", name="speed", path=path, size=OBJECT)
+    true = guest.call("mtp", "sums", name="speed")[path]
+    took: dict[str, list[float]] = {who: [] for who in ("bwcdock", *PEERS)}
+    station.stop()  # it would take the recorder first
+    try:
+        for turn in range(ROUNDS):
+            for who in sorted(took, reverse=bool(turn % 2)):  # nobody always has the turn after the same other one
+                done = guest.call("mtp", "pulled", patience=600, name="speed", port=PORT, who=who, path=path)
+                need(done["sha256"] == true, f"{who} brought something else")
+                took[who].append(done["pulled"])
+    finally:
+        station.start()
+    ratios = {
+        who: statistics.median(peer / ours for peer, ours in zip(took[who], took["bwcdock"], strict=True))
+        for who in PEERS
+    }
+    speeds = ", ".join(f"{who} {OBJECT / MIB / statistics.median(each):.1f} MiB/s" for who, each in took.items())
+    told = f"{OBJECT // MIB} MiB in {ROUNDS} turns: {speeds}; as fast as " + ", ".join(
+        f"{who} times {ratio:.2f}" for who, ratio in ratios.items()
+    )
+    need(min(ratios.values()) >= LEAST, told)
+    return told
+
+
+FAR = 5 << 30
+FIRST_S = 1.0
+
+
+def far(station: Station) -> str:
+    """A hollow object of 5 GiB, gone on with 512 MiB before its end: its size is right, and bytes come at once."""
+    guest, path, offset = station.guest, "DCIM/far.mp4", FAR - 512 * MIB
+    guest.call("mtp", "lay", name="far", path=path, size=FAR, hollow=True)
+    station.stop()
+    try:
+        how = {"name": "far", "port": PORT, "who": "bwcdock", "path": path, "offset": offset, "keep": False}
+        done = [guest.call("mtp", "pulled", patience=600, **how) for _ in range(ROUNDS)]
+    finally:
+        station.start()
+    need({each["size"] for each in done} == {FAR}, f"listed with {done[0]['size']} bytes")
+    need(all(each["got"] for each in done), "nothing came")
+    asked, began = (statistics.median(each[name] for each in done) for name in ("first", "began"))
+    told = f"first byte at {offset / (1 << 30):.1f} GiB after {asked * 1000:.0f} ms, {began:.2f} s after opening"
+    need(asked < FIRST_S, told)  # loading libusb and opening it is the emulated processor's time
     return told

@@ -13,7 +13,7 @@ from host import INSIDE, ROOT, cache, run
 SUITE = "bookworm"
 PACKAGES = (
     "systemd-sysv", "udev", "dbus", "kmod", "procps", "python3", "python3-venv",
-    "e2fsprogs", "dosfstools", "exfatprogs", "dmsetup", "fdisk", "usbutils", "umtp-responder",
+    "e2fsprogs", "dosfstools", "exfatprogs", "dmsetup", "fdisk", "usbutils", "umtp-responder", "mtp-tools",
 )  # fmt: skip
 
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "ext4")

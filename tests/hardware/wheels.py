@@ -57,6 +57,18 @@ def fetch(folder: Path) -> None:
     run(*pip, "wheel", "--no-deps", "--require-hashes", "--wheel-dir", folder, "-r", listing)
 
 
+def peer(folder: Path, name: str) -> Path:
+    """The wheel of something that only tests need, as the lock pins it."""
+    entries = re.split(r"\n(?=[a-zA-Z0-9])", (ROOT / "requirements.lock").read_text())
+    (pinned,) = (entry for entry in entries if not entry.startswith("#") and _plain(entry) == name)
+    folder.mkdir(parents=True)
+    (folder / "locked.txt").write_text(pinned + "\n")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    run(*pip, "wheel", "--no-deps", "--require-hashes", "--wheel-dir", folder, "-r", folder / "locked.txt")
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 @contextmanager
 def packaging(folder: Path) -> Iterator[Callable[[], Path]]:
     """Build the Debian package beside everything else, as `make deb` does; what is given waits for it.

@@ -5,9 +5,12 @@ It does not survive a cable that is pulled in the middle of a transfer, so each 
 """
 
 import hashlib
+import json
+import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import ledger
 from recorders import DEPOT, GADGETS, MIB, film
@@ -22,6 +25,16 @@ def make(name: str, files: int = 2, size: int = 2 * MIB) -> dict[str, str]:
     store = _store(name)
     store.mkdir(parents=True, exist_ok=True)
     return film(store, name, size, [f"DCIM/100MEDIA/DCAM_{name.upper()}_033021_{{stamp}}.mp4"] * files)
+
+
+def lay(name: str, path: str, size: int, *, hollow: bool = False) -> None:
+    """Put an object on a recorder that is not plugged in; ``hollow`` takes no room for what it holds."""
+    where = _store(name) / path
+    where.parent.mkdir(parents=True, exist_ok=True)
+    with where.open("wb") as file:
+        for _ in range(0 if hollow else size // MIB):
+            file.write(os.urandom(MIB))
+        file.truncate(size)
 
 
 def sums(name: str) -> dict[str, str]:
@@ -57,6 +70,77 @@ def plug(name: str, port: int) -> float:
     at = time.monotonic()
     (gadget / "UDC").write_text(f"dummy_udc.{port}")
     return at
+
+
+def node(port: int) -> str:
+    """The USB node of what is in this port, once the kernel has made it."""
+    until = time.monotonic() + READY_S
+    while True:
+        for told in Path(f"/sys/devices/platform/dummy_hcd.{port}").glob("usb*/[0-9]*-1/uevent"):
+            for line in told.read_text().splitlines():
+                if line.startswith("DEVNAME="):
+                    return f"/dev/{line.removeprefix('DEVNAME=')}"
+        if time.monotonic() > until:
+            raise TimeoutError(f"no recorder in port {port}")
+        time.sleep(0.05)
+
+
+def pulled(name: str, port: int, who: str, path: str, *, offset: int = 0, keep: bool = True) -> dict[str, Any]:
+    """Plug it in, have ``who`` pull one object, and pull it out; the seconds that took, the SHA-256 of what came.
+
+    Each has a session with a responder of its own: this one does not outlive every program that lets it go.
+    """
+    plug(name, port)
+    target = Path("/dev/shm/pulled")
+    try:
+        where = node(port)
+        subprocess.run(["udevadm", "settle"], check=True)
+        done = WAYS[who](where, path, offset, str(target) if keep else "-")
+        if keep:
+            done["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
+        return done
+    finally:
+        pull(name)
+        target.unlink(missing_ok=True)
+
+
+PULL_S = 240
+GPHOTO2 = "/opt/peer"
+"""Where the host puts the package that brings libgphoto2."""
+
+
+def _by_own(node: str, path: str, offset: int, target: str) -> dict[str, Any]:
+    return _told(["/opt/bwcdock/bin/python", "/opt/lab/pulling.py", "own", node, path, str(offset), target])
+
+
+def _by_libgphoto2(node: str, path: str, offset: int, target: str) -> dict[str, Any]:
+    return _told(["/usr/bin/python3", "/opt/lab/pulling.py", "libgphoto2", node, path, str(offset), target])
+
+
+def _told(argv: list[str]) -> dict[str, Any]:
+    env = os.environ | {"PYTHONPATH": GPHOTO2, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PULL_S, env=env, check=False)
+    if done.returncode:
+        raise OSError(done.stderr[-600:])
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _by_mtp_getfile(node: str, path: str, offset: int, target: str) -> dict[str, Any]:
+    """By libmtp's own program: what it takes, less opening and listing, which another of its programs does."""
+    del node, offset
+    listed, listing_s = _said(["mtp-files"])
+    *_, before = listed.partition(f"Filename: {os.path.basename(path)}")[0].rpartition("File ID: ")
+    _, took_s = _said(["mtp-getfile", before.split()[0], target])
+    return {"pulled": took_s - listing_s}
+
+
+def _said(argv: list[str]) -> tuple[str, float]:
+    began = time.monotonic()
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PULL_S, check=True)
+    return done.stdout, time.monotonic() - began
+
+
+WAYS = {"bwcdock": _by_own, "libgphoto2": _by_libgphoto2, "mtp-getfile": _by_mtp_getfile}
 
 
 def pull(name: str) -> float:
