@@ -30,6 +30,7 @@ _DEFAULT = int(pytsk3.TSK_FS_ATTR_TYPE_DEFAULT)
 _FILLER = int(pytsk3.TSK_FS_ATTR_RUN_FLAG_FILLER)
 _SPARSE = int(pytsk3.TSK_FS_ATTR_RUN_FLAG_SPARSE)
 _FILE, _FOLDER = int(pytsk3.TSK_FS_META_TYPE_REG), int(pytsk3.TSK_FS_META_TYPE_DIR)
+_VIRTUAL = (int(pytsk3.TSK_FS_META_TYPE_VIRT), int(pytsk3.TSK_FS_META_TYPE_VIRT_DIR))  # The Sleuth Kit's own
 _DOTS = (b".", b"..")
 _PIECE = 1 << 20
 _SPECIAL = {
@@ -184,6 +185,9 @@ class Walk:
         elif kind == _FILE and (raw or not self._is_fat):  # without: the allocation bitmap, the up-case table
             folder.understood += alive
             self._file(entry, folder, raw_name, raw, alive=alive)
+        elif alive and not self._is_fat and kind not in (_FILE, *_VIRTUAL):
+            # A name whose inode says it is nothing that can be; a recording may have been behind it.
+            self._out.note("directory.unreadable", _show((*folder.parts, raw_name)))
 
     def _file(self, entry: Any, folder: _Folder, name: bytes, raw: RawEntry | None, *, alive: bool) -> None:
         meta = entry.info.meta
