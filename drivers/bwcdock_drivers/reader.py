@@ -31,6 +31,10 @@ LINE_MAX = 1 << 20
 FRAME_MAX = 1 << 20
 """Bytes of a file in one reply."""
 
+LISTING_MAX = 80 << 20
+"""Bytes of all files of a listing: 200,000 with paths of ninety bytes. The starter keeps every name, and 200,000 paths
+of 4,096 bytes would be 1.6 GB there."""
+
 _DETAILS_MAX = 20
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 _ALLOCATED_PART = 1  # TSK_VS_PART_FLAG_ALLOC
@@ -75,6 +79,7 @@ class Replies:
     def __init__(self) -> None:
         self._rows: list[str] = []
         self._length = 0
+        self._total = 0
         self._notes: dict[str, list[Any]] = {}
 
     def send(self, **line: object) -> None:
@@ -82,8 +87,11 @@ class Replies:
         _write(_compact(line).encode() + b"\n")
 
     def file(self, row: dict[str, object]) -> None:
-        """Add a file to the batch."""
+        """Add a file to the batch. Raises :class:`~bwcdock_drivers.walk.TooMuch`."""
         text = _compact(row)
+        self._total += len(text)
+        if self._total > LISTING_MAX:
+            raise TooMuch("its names are longer in all than any recorder's")
         if self._length + len(text) > LINE_MAX // 2:
             self.flush()
         self._rows.append(text)

@@ -51,6 +51,7 @@ OLD_S = 300.0
 _LINE_MAX = 1 << 20  # the reader's own limit; repeated here because the reader is not trusted to keep it
 _FRAME_MAX = 1 << 20
 _LINES_MAX = 10_000
+_LISTING_MAX = 96 << 20  # bytes: 80 MiB of files, and what is told of deleted ones and of the volumes
 _FILES_MAX = 200_000
 _REAP_S = 10.0  # a killed process that waits for a device that went away is reaped later, by the next Popen
 
@@ -218,6 +219,7 @@ class Reader:
         self._command, self._list_s, self._read_s = command, list_s, read_s
         self._link: _Link | None = None
         self._pending = bytearray()
+        self._heard = 0
         self._reads = 0
         self._born = 0.0
         self._confined = False
@@ -244,8 +246,11 @@ class Reader:
     def _listing(self) -> Listing:
         out = Listing()
         until = self._ask("list", {"op": "list"}, self._list_s)
+        before = self._heard
         for _ in range(_LINES_MAX):
             line = self._line("list", until)
+            if self._heard - before > _LISTING_MAX:
+                break
             try:
                 if "end" in line:
                     self._end(out, _End.model_validate(line["end"]))
@@ -351,6 +356,7 @@ class Reader:
         if not data:
             raise self._died(op)
         self._pending += data
+        self._heard += len(data)
 
     def _line(self, op: str, until: float) -> dict[str, Any]:
         searched = 0

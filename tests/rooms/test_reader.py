@@ -194,6 +194,15 @@ def test_a_row_that_does_not_fit_is_refused(image, wrong):
         listing(image, say({"files": [FILE | wrong]}, {"volume": VOLUME}, {"end": END}))
 
 
+def test_a_listing_that_is_longer_in_all_than_a_card_can_be_is_refused(image, monkeypatch):
+    rows = [{"files": [FILE]}] * 10
+    sound = (*rows, {"volume": VOLUME}, {"end": END})
+    assert len(listing(image, say(*sound)).files) == 10
+    monkeypatch.setattr(reading, "_LISTING_MAX", 500)
+    with pytest.raises(Misbehaved, match="nonsense"):
+        listing(image, say(*sound))
+
+
 @pytest.mark.parametrize("raw", [b"\xff\xfe\n", b"[]\n", b"7\n", b"{}\n", b'{"end": 1}\n', b'{"files": {"a": 1}}\n'])
 def test_nonsense_is_refused(image, raw):
     with pytest.raises(Misbehaved):
