@@ -5,8 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SERVED := .venv-services/.installed
 PLOTS  := .venv-plots/.installed
+MUTANTS := .venv-mutants/.installed
 
-.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-wall long-run plots faults deb hardware lock clean
+.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-wall long-run plots mutants faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -75,6 +76,15 @@ $(PLOTS): requirements.plots.lock
 	.venv-plots/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.plots.lock
 	@touch $@
 
+mutants: $(MUTANTS) ## change the core in one place after the other, and see whether a test notices (an hour; MODULES="rules record" some)
+	.venv-mutants/bin/python tests/mutants $(MODULES)
+
+$(MUTANTS): requirements.lock requirements.mutants.lock pyproject.toml
+	@$(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements.mutants.lock
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
 faults: $(STAMP) ## the fault campaigns, whole; BWCDOCK_STATES=200000 for ten times the power cuts (needs Debian's libfuse2)
 	BWCDOCK_CAMPAIGN=long $(BIN)/python -m pytest -q tests/faults tests/life
 
@@ -89,6 +99,7 @@ lock: ## write the requirements.*.lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock pyproject.toml -o requirements.run.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header tests/services/requirements.in -o requirements.services.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header bench/requirements.in -o requirements.plots.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements.lock tests/mutants/requirements.in -o requirements.mutants.lock
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .venv-services .venv-plots demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-services .venv-plots .venv-mutants demo-station dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

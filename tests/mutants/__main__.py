@@ -1,0 +1,125 @@
+"""``make mutants``: changes the core in one place after the other; whatever no test notices is told, or explained.
+
+Each mutant is one changed word of ``daemon/bwcdock/core``, judged by those of ``tests/core`` that run it. What survives
+and stands in ``accepted.toml`` with its reason (it means the same, or only words of a sentence differ) is as it should
+be; everything else that survives fails, and so does an explanation of something that no longer does. The trees it works
+in are copies under ``build/mutants``.
+"""
+
+import argparse
+import fnmatch
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = "bwcdock/core"
+HERE = ROOT / "build" / "mutants"
+ACCEPTED = Path(__file__).with_name("accepted.toml")
+TOOL = ROOT / ".venv-mutants" / "bin" / "mutmut"
+COPIED = ("drivers", "tests", "config", "docs", "README.md")
+WELL = ("killed", "timeout", "segfault")
+"""What became of a mutant that was noticed."""
+
+SETTINGS = """
+[tool.mutmut]
+source_paths = ["src"]
+only_mutate = [{mutated}]
+do_not_mutate = ["src/{core}/words_zh/*"]
+pytest_add_cli_args_test_selection = ["tests/core"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-W", "ignore"]
+also_copy = ["drivers", "tests", "config", "docs", "README.md"]
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One change: its name (module, function, number), what became of it, and the change itself."""
+
+    name: str
+    fate: str
+    change: str = ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("modules", nargs="*", default=["*"], help="of the core, without .py; all where none is named")
+    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
+    asked = parser.parse_args()
+    tree = built(asked.modules)
+    env = os.environ | {"HYPOTHESIS_PROFILE": "ci", "PYTHONPATH": str(tree / "drivers")}
+    command = [TOOL, "run", "--max-children", str(asked.at_once)]
+    ran = subprocess.run(command, cwd=tree, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    mutants = found(tree, env)
+    if ran.returncode or not mutants:
+        print(ran.stdout.decode(errors="replace")[-4000:], file=sys.stderr)
+        return 1
+    return judged(mutants, tomllib.loads(ACCEPTED.read_text()).get("accepted", []))
+
+
+def built(modules: list[str]) -> Path:
+    """A tree of its own, laid out as the tool wants it."""
+    shutil.rmtree(HERE, ignore_errors=True)
+    shutil.copytree(ROOT / "daemon", HERE / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in COPIED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, HERE / name)
+    told = (ROOT / "pyproject.toml").read_text()
+    mutated = ", ".join(f'"src/{CORE}/{module}.py"' for module in modules)
+    (HERE / "pyproject.toml").write_text(told + SETTINGS.format(mutated=mutated, core=CORE))
+    return HERE
+
+
+def found(tree: Path, env: dict[str, str]) -> list[Mutant]:
+    told = subprocess.run(
+        [TOOL, "results", "--all", "true"], cwd=tree, env=env, capture_output=True, text=True, check=True
+    )
+    fates = [line.strip().rpartition(": ") for line in told.stdout.splitlines() if "__mutmut_" in line]
+    return [Mutant(name=name, fate=fate, change="" if fate in WELL else _change(tree, name)) for name, _, fate in fates]
+
+
+def _change(tree: Path, name: str) -> str:
+    told = subprocess.run([TOOL, "show", name], cwd=tree, capture_output=True, text=True, check=False)
+    lines = (line for line in told.stdout.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"})
+    return "\n".join(lines)
+
+
+def judged(mutants: list[Mutant], accepted: list[dict[str, str]]) -> int:
+    """Print every survivor without an explanation; 1 where there is one, or an explanation explains nothing."""
+    print(dict(Counter(mutant.fate for mutant in mutants)))
+    left, used = [], set()
+    for mutant in mutants:
+        if mutant.fate in WELL:
+            continue
+        why = next((n for n, told in enumerate(accepted) if _is(told, mutant)), None)
+        if why is None:
+            left.append(mutant)
+        else:
+            used.add(why)
+    for mutant in left:
+        print(f"\n{mutant.fate}: {mutant.name}\n{mutant.change}")
+    run = {mutant.name.rpartition(".")[0] for mutant in mutants}
+    idle = [t for n, t in enumerate(accepted) if n not in used and t["of"].rpartition(".")[0] in run]
+    for told in idle:
+        print(f"\nexplained, and not there: {told['of']} {told['change']!r}")
+    noticed = sum(mutant.fate in WELL for mutant in mutants)
+    print(
+        f"\n{len(mutants)} mutants: {noticed} noticed, {len(mutants) - noticed - len(left)} explained, {len(left)} left"
+    )
+    return 1 if left or idle else 0
+
+
+def _is(told: dict[str, str], mutant: Mutant) -> bool:
+    """Whether this explanation is of this mutant: by its function, and by what the changed line says."""
+    function = mutant.name.rpartition("__mutmut_")[0]
+    return fnmatch.fnmatchcase(function, told["of"]) and told["change"] in mutant.change
+
+
+if __name__ == "__main__":
+    sys.exit(main())
