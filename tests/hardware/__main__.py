@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import apart
+import clocks
 import crashes
 import diskless
 import erasing
@@ -49,6 +50,7 @@ SHOWS: dict[str, Callable[[Station], str]] = {
     "pages-apart": apart.from_footage,
     "figures": pages.figures,
     "kiosk": apart.kiosk,
+    "clock-files": clocks.by_a_file,
     "erase-with-permits": erasing.with_permits,
     "deb": package.replaced,
 }

@@ -180,6 +180,19 @@ def change(name: str, path: str, at: int) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def dated(name: str, path: str, ahead_s: float) -> None:
+    """Have a file of an unplugged recorder be written by a clock that is so many seconds fast."""
+    with _attached(DEPOT / f"{name}.img") as part, _mounted(part, _kind(name), name) as card:
+        at = time.clock_gettime(time.CLOCK_REALTIME) + ahead_s
+        os.utime(card / path, (at, at))
+
+
+def remove(name: str, path: str) -> None:
+    """Delete a file of an unplugged recorder."""
+    with _attached(DEPOT / f"{name}.img") as part, _mounted(part, _kind(name), name) as card:
+        (card / path).unlink()
+
+
 def _kind(name: str) -> str:
     return str(json.loads((DEPOT / f"{name}.json").read_text())["kind"])
 
