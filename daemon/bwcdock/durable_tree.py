@@ -1,7 +1,8 @@
 """What is written on volumes that somebody carries away: a folder that appears whole or not at all, a file on a card.
 
 As everything in :mod:`bwcdock.durable`: content is synced before its name, and what dies half way leaves a hidden
-``.<name>.<random>.tmp`` behind that nothing reads. What fails leaves nothing.
+``.<name>.<random>.tmp`` behind that nothing reads. What fails leaves nothing. And :func:`write_again`, for a file that
+others write.
 """
 
 import errno
@@ -110,3 +111,22 @@ def created(path: Path, *, system: System = SYSTEM) -> Iterator[BinaryIO]:
         with suppress(OSError):
             durable.discard(path, system=system)
         raise
+
+
+def write_again(path: Path, *, system: System = SYSTEM) -> None:
+    """Write the bytes of ``path`` over themselves and sync; nothing where there is no such file. Raises ``OSError``.
+
+    For a file that may have met a failed sync in a run before: its bytes can be in memory alone, marked clean, and no
+    other sync would bring them to the disk. If it dies in the middle every byte is still what it was.
+    """
+    try:
+        fd = system.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        offset = 0
+        while chunk := os.pread(fd, 1 << 20, offset):
+            offset += system.pwrite(fd, chunk, offset)
+        system.fsync(fd)
+    finally:
+        system.close(fd)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from bwcdock.durable_tree import write_again
 from bwcdock.errors import BwcdockError, LedgerBroken, Misused
 
 LEDGER_FILE = "ledger.db"
@@ -171,6 +172,12 @@ TABLES = {LEDGER_FILE: LEAVES + CACHE, HEADS_FILE: HEADS}
 
 def connect(path: Path) -> sqlite3.Connection:
     """The one writing connection of this file, made if missing: WAL, every commit synced, no checkpoint but our own."""
+    # Where a sync failed in a run before, the journal's pages count as clean and are on no disk: what is appended
+    # behind them, and synced, would be gone with them in a power cut.
+    try:
+        write_again(path.with_name(f"{path.name}-wal"))
+    except OSError as error:
+        raise LedgerBroken("open", f"The journal of {path.name} cannot be kept: {error.strerror}.", AUDIT) from error
     # Threads take turns with it; whoever shares it among them sees to that.
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     # Before the first page is written: the -wal and -shm files take their mode from it. The group reads (the pages run

@@ -94,14 +94,14 @@ def cuts(tape: Tape, states: int, seed: int, worker: int = 0, workers: int = 1) 
         if point < 0 or point // BLOCK % workers != worker:
             continue
         for number in range(point * states // points, (point + 1) * states // points):
-            yield Cut(at, number, model.cut(how_of(seed, tape, number)), promised)
+            yield Cut(at, number, model.cut(how_of(seed, tape, number)), promised.copy())
 
 
 def judged(
     tape: Tape, some: Iterator[Cut], root: Path, seed: int, *, finish: int = TO_THE_END, stop_at: int = 1_000_000
 ) -> Result:
     """Judge them; of equal ones under equal promises only the first. One of ``finish`` is worked on to the end."""
-    judge = Judge(root, tape.leaves, boot=tape.next_boot)
+    judge = Judge(root, tape.leaves, boot=tape.next_boot, is_calm=tape.is_calm)
     result = Result(tape.story)
     seen: dict[bytes, Promises] = {}
     for cut in some:
@@ -109,7 +109,7 @@ def judged(
         digest = disk.digest(cut.state)
         if seen.get(digest) == cut.promised:
             continue
-        seen[digest] = cut.promised.copy()
+        seen[digest] = cut.promised
         result.distinct += 1
         to_the_end = (result.distinct - 1) % finish == 0
         result.finished += to_the_end
@@ -187,9 +187,9 @@ def memory() -> Iterator[Path]:
 
 def table(results: Sequence[Result], seed: int) -> str:
     """For people."""
-    head = f"{'story':<28}{'ops':>7}{'states':>9}{'distinct':>10}{'finished':>10}{'violations':>12}{'states/s':>10}"
+    head = f"{'story':<36}{'ops':>7}{'states':>9}{'distinct':>10}{'finished':>10}{'violations':>12}{'states/s':>10}"
     lines = [
-        f"{r.story:<28}{r.ops:>7}{r.states:>9}{r.distinct:>10}{r.finished:>10}{len(r.violations):>12}"
+        f"{r.story:<36}{r.ops:>7}{r.states:>9}{r.distinct:>10}{r.finished:>10}{len(r.violations):>12}"
         f"{r.states / max(r.seconds, 0.001):>10.0f}"
         for r in results
     ]

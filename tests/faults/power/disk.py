@@ -29,6 +29,7 @@ class Change(NamedTuple):
     offset: int
     data: bytes | None
     lost: bool = False  # a failed sync was over it: never synced any more
+    safe: bool = False  # synced, and above something that is lost
 
 
 @dataclass(slots=True)
@@ -48,9 +49,7 @@ class Inode:
         if not any(change.lost for change in self.changes):
             self.content, self.changes = written(self.content, self.changes), []
         else:  # what came after a lost change lies above it, and is safe; what was lost stays a matter of chance
-            kept = [change for change in self.changes if not change.lost]
-            self.content = written(self.content, kept)
-            self.changes = [change for change in self.changes if change.lost]
+            self.changes = [change if change.lost else change._replace(safe=True) for change in self.changes]
 
     def sync(self, *, content_only: bool = False) -> None:
         self.sync_content()
@@ -63,7 +62,7 @@ class Inode:
         self.new_names.clear()
 
     def lose(self) -> None:
-        self.changes = [change._replace(lost=True) for change in self.changes]
+        self.changes = [change if change.safe else change._replace(lost=True) for change in self.changes]
 
 
 class Entry(NamedTuple):
@@ -179,6 +178,8 @@ class Disk:
         if how == ALL:
             content = written(content, inode.changes)
             marks.update(inode.new_marks)
+        elif how == STRICT:
+            content = written(content, [change for change in inode.changes if change.safe])
         elif isinstance(how, Random):
             if inode.changes:
                 content = written(content, _torn(inode.changes, how))
@@ -200,25 +201,34 @@ def _some(changes: list, how: str | Random) -> list:
 
 
 def _torn(changes: list[Change], chance: Random) -> list[Change]:
-    """What is left of changes of one file: all, none, a beginning, all but one, or each by its own lot."""
-    lot = chance.random()
-    if lot < 0.15:
-        return changes
-    if lot < 0.3:
-        return []
-    if lot < 0.45:
-        return changes[: chance.randint(0, len(changes))]
-    if lot < 0.6:
-        but = chance.randrange(len(changes))
-        return [*changes[:but], *changes[but + 1 :]]
+    """What is left of changes of one file: what is safe, and of the rest what chance leaves."""
+    free = [at for at, change in enumerate(changes) if not change.safe]
+    fates = dict(zip(free, _fates(len(free), chance), strict=True))
     left: list[Change] = []
-    for change in changes:
-        fate = chance.random()
-        if fate < 0.5:
-            left.append(change)
-        elif fate < 0.75 and change.data is not None:
-            left += _sectors(change, chance)
+    for at, change in enumerate(changes):
+        match fates.get(at, "kept"):
+            case "kept":
+                left.append(change)
+            case "torn" if change.data is not None:
+                left += _sectors(change, chance)
     return left
+
+
+def _fates(many: int, chance: Random) -> list[str]:
+    """All, none, a beginning, all but one, or each by its own lot."""
+    lot = chance.random()
+    kept = ["kept"] * many
+    if lot < 0.15 or not many:
+        return kept
+    if lot < 0.3:
+        return ["dropped"] * many
+    if lot < 0.45:
+        beginning = chance.randint(0, many)
+        return kept[:beginning] + ["dropped"] * (many - beginning)
+    if lot < 0.6:
+        kept[chance.randrange(many)] = "dropped"
+        return kept
+    return chance.choices(["kept", "torn", "dropped"], [2, 1, 1], k=many)
 
 
 def _sectors(change: Change, chance: Random) -> list[Change]:

@@ -96,6 +96,9 @@ def promising(root: Path) -> Iterator[None]:
     def gone(path: Path, **_: object) -> dict:
         return {"rewriting": inside(path)} if path.is_relative_to(root) and path.suffix == ".new" else {}
 
+    def failed(part: PartFile, op: str, *_: object, **__: object) -> dict:
+        return {"dropping": part.path.stem} if part.path.parent.name == "part" and op != "open" else {}
+
     def kept(_: object, part: PartFile) -> dict:
         return {"held": part.path.stem, "length": part.length} if part.path.parent.name == "part" else {}
 
@@ -104,6 +107,7 @@ def promising(root: Path) -> Iterator[None]:
         patch.setattr(Ledger, "checkpoint", after(Ledger.checkpoint, lambda head, _: {"head": head.size}))
         patch.setattr(durable, "write_small", after(durable.write_small, small))
         patch.setattr(durable, "discard", before(durable.discard, gone))
+        patch.setattr(PartFile, "_failure", before(PartFile._failure, failed))
         patch.setattr(PartFile, "hold", after(PartFile.hold, kept))
         patch.setattr(
             Spool,

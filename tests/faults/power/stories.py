@@ -48,6 +48,8 @@ class Tape:
     before: Promises = field(default_factory=Promises)
     """What had been promised before the tape began."""
     next_boot: str = "after"
+    is_calm: bool = True
+    """Nothing but the power fails: then nobody is bothered."""
     first: int = 0
     """The first crash point, where that is later than the beginning."""
 
