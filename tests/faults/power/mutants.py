@@ -15,6 +15,7 @@ from bwcdock.durable import PartFile
 from bwcdock.ledger import Ledger, cache, schema
 from bwcdock.ledger import ledger as ledger_module
 from bwcdock.reading import read_back
+from bwcdock.sinks.filesystem import FilesystemSink
 from bwcdock.spool import Spool
 from bwcdock.steps import housekeeping, perform
 
@@ -153,6 +154,19 @@ def neither_sync_of_a_whole_file(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Spool, "seal", seal)
 
 
+def folders_of_central_storage_unsynced(patch: pytest.MonkeyPatch) -> None:
+    """Neither of the two syncs of the name of a new folder there."""
+    real = durable.make_dirs
+
+    def make_dirs(path: Path, **how: Any) -> None:
+        with pytest.MonkeyPatch.context() as inside:
+            inside.setattr(durable, "_sync_names", lambda *_: None)
+            real(path, **how)
+
+    patch.setattr(durable, "make_dirs", make_dirs)
+    patch.setattr(FilesystemSink, "_sync_step", lambda *_, **__: None)
+
+
 # --- the order of a release -------------------------------------------------------------------------------------------
 
 
@@ -240,6 +254,9 @@ EQUIVALENT = {
     "it is published",
     "names: FilesystemSink._sync_step < FilesystemSink._step < FilesystemSink._folder": "for folders that another "
     "process made and did not sync: needs two cuts",
+    "names: make_dirs < FilesystemSink._step < FilesystemSink._folder": "the same folder is synced "
+    "once more right after, by FilesystemSink._sync_step; without both it is seen",
+    "names: write_small < _write_once < _establish": "what is made next in the same folder syncs it",
     "names: Ledger.create < _establish < found": "SQLite has synced the folder with its own journal",
     "names: make_dirs < FilesystemSink.initialise < establish": "the marker beside it syncs the same folder",
     "names: make_dirs < _establish < found": "the settings come last, and sync the same folder",
@@ -263,6 +280,7 @@ MUTANTS = (
     Mutant("confirmed before its name is safe", PUSH, sealed_before_its_name_is_safe),
     Mutant("named before its bytes are safe", PULLED, named_before_its_bytes_are_safe, finish=True),
     Mutant("neither sync of a whole file", PULL, neither_sync_of_a_whole_file),
+    Mutant("no name of a folder of central storage is safe", PUSH, folders_of_central_storage_unsynced),
     Mutant("released before it is gone", RELEASE, released_before_it_is_gone),
     Mutant("gone before the release is intended", RELEASE, gone_before_it_is_intended),
     Mutant("any length is believed after a cut", INTERRUPTED, after=believes_any_length, finish=True),
