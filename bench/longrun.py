@@ -296,16 +296,16 @@ def _judged(settings: Settings, month: Month, samples: Sequence[Sample]) -> int:
     tell("longrun_unfinished", unfinished, "recordings", goal=Goal(sign="<=", value=0))
     tell("longrun_audit", len(told.disagreements), "disagreements", goal=Goal(sign="<=", value=0), note=note)
     tell("longrun_lost", month.made - len(records), "recordings", goal=Goal(sign="<=", value=0))
-    settled = [sample.memory for sample in samples if sample.day >= SETTLED_D]
-    if len(settled) >= 2 * DAY:
-        grown = statistics.median(settled[-DAY:]) / statistics.median(settled[:DAY]) - 1
-        mib = f"from {statistics.median(settled[:DAY]) / 2**20:.0f} MiB, a day's median"
-        tell("longrun_memory_growth", max(grown, 0), "ratio", goal=Goal(sign="<=", value=GROWS), note=mib)
+    rests = [s.memory for s in samples if s.day >= SETTLED_D and not s.docked and not s.owed]
+    if len(rests) >= 2 * RESTS:
+        first, last = statistics.median(rests[:RESTS]), statistics.median(rests[-RESTS:])
+        note = f"from {first / 2**20:.0f} MiB, with nothing docked and nothing owed"
+        tell("longrun_memory_growth", max(last / first - 1, 0), "ratio", goal=Goal(sign="<=", value=GROWS), note=note)
     return 1 if unfinished or told.disagreements or month.made != len(records) else 0
 
 
-DAY = 6
-"""Samples of a day."""
+RESTS = 6
+"""Samples compared at each end, taken when the station had nothing to do."""
 
 if __name__ == "__main__":
     sys.exit(main())
