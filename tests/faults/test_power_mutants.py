@@ -18,7 +18,8 @@ from power.sites import places, syncing
 from power.stories import STORIES, record
 
 LONG = os.environ.get("BWCDOCK_CAMPAIGN") == "long"
-STATES = 1000 if LONG else 400
+STATES = 1500
+"""More than any damage that is found has needed, by far: it is over with the first state that shows it."""
 SEED = 5
 """Always the same cuts: a mutant that is found here is found everywhere."""
 
