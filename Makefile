@@ -27,7 +27,7 @@ demo: $(STAMP) ## make cards, dock them, show the whole way to the receipt (in d
 	$(BIN)/bwcdock demo demo-station
 
 test: $(STAMP) ## the tests, without what takes long; under ten minutes on two cores
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -q
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -q
 
 campaigns: $(STAMP) $(SERVED) ## a bounded part of what takes long: kill -9, power cuts, random lives, a small run of every measurement (needs Debian's libfuse2)
 	$(BIN)/python -m pytest -n 2 -q tests/faults tests/life tests/benches
@@ -66,7 +66,8 @@ bench-wall: $(STAMP) ## ten minutes of thirty screens while eight recorders are 
 	$(BIN)/python -m bench.wall
 
 long-run: $(STAMP) ## a dock's month in an hour: forty recorders, yanks, outages, a full spool, holidays
-	$(BIN)/python -m bench.longrun | tee build/longrun.jsonl
+	@mkdir -p build
+	@bash -o pipefail -c '$(BIN)/python -m bench.longrun | tee build/longrun.jsonl'
 
 plots: $(PLOTS) ## draw what build/*.jsonl tell: into docs/plots
 	.venv-plots/bin/python -m bench.plots build/*.jsonl

@@ -42,6 +42,9 @@ if shutil.which("chromium") and shutil.which("chromedriver"):
 
 BY_NAME = {
     "s3": {"s3_push_vs_rclone", "s3_push", "s3_read_back", "s3_push_and_read_back_vs_rclone", "s3_memory"},
+    "sizes": {"size_1_mib_speed", "size_4_mib_vs_cp", "size_4_mib_vs_rsync", "size_4_mib_vs_rclone"},
+    "recorders": {"recorders_1_speed", "recorders_3_vs_sha256"},
+    "histories": {"recording_cost_at_100", "start_100"},
 }
 
 
