@@ -246,7 +246,7 @@ class Reader:
     def _listing(self) -> Listing:
         out = Listing()
         until = self._ask("list", {"op": "list"}, self._list_s)
-        before = self._heard
+        before = self._heard - len(self._pending)  # what came with the line before counts as well
         for _ in range(_LINES_MAX):
             line = self._line("list", until)
             if self._heard - before > _LISTING_MAX:

@@ -105,6 +105,13 @@ def joined(told: list[Sighting]) -> dict[str, Sighting]:
     return by
 
 
+def test_two_of_one_mark_that_know_nothing_else_are_one_in_any_order():
+    of = Mark(source=Source.CENTRAL, seq=1)
+    bare = Sighting(record="r", station="a", known_of=of, said_of=of)
+    more = replace(bare, copies=(Copy(sink="nas", key="k"),))
+    assert join(bare, more) == join(more, bare)
+
+
 @given(sightings(), st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_ends_in_the_same(told, chance):
     first = joined(told)

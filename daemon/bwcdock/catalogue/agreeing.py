@@ -143,11 +143,11 @@ def join(one: Sighting, other: Sighting) -> Sighting:
     )
 
 
-def _of_known(sighting: Sighting) -> tuple[bool, Mark, bytes]:
+def _of_known(sighting: Sighting) -> tuple[bool, Mark, bytes, str]:
     """Two of the same mark differ only where papers were made at two times; then any order will do that is one."""
     known = sighting.known
     plain = KNOWN.dump_json(replace(known, confirmed=())) if known else b""
-    return known is not None, sighting.known_of, plain
+    return known is not None, sighting.known_of, plain, repr(sighting.copies)
 
 
 def _of_said(sighting: Sighting) -> tuple[bool, Mark, str]:
