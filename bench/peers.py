@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from bench.figures import timed
@@ -19,9 +20,12 @@ COPIES = {
 
 
 def program(name: str) -> str:
-    """Where it is; of `rclone` also what `make services` brings. Empty where it is not."""
+    """Where it is; of `rclone` also what `make services` brings. What is missing is told plainly."""
     brought = ROOT / ".venv-services" / "bin" / name
-    return shutil.which(name) or (str(brought) if brought.exists() else "")
+    found = shutil.which(name) or (str(brought) if brought.exists() else "")
+    if not found:
+        sys.exit(f"bench: {name} is missing. Install Debian's {name}; `make services` brings an rclone.")
+    return found
 
 
 def copied(name: str, files: Path, copy: Path) -> float:
