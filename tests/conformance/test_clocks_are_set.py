@@ -45,12 +45,6 @@ class Bed:
 
     files: Mapping[str, bytes] = {}
 
-    def foreign(self) -> Sighting:
-        raise NotImplementedError
-
-    def fingerprint(self) -> str:
-        raise NotImplementedError
-
     def ready(self, recorder: Recorder) -> None:
         if isinstance(recorder, Unlocks):
             recorder.unlock("246810")

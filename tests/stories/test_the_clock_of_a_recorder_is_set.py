@@ -160,6 +160,20 @@ async def test_never_while_something_is_pulled(tmp_path: Path) -> None:
         recorder.let_go()
 
 
+async def test_it_waits_while_something_else_is_changed_on_the_recorder(tmp_path: Path) -> None:
+    bed = StationBed(tmp_path, ON)
+    recorder = camera(bed)
+    async with bed.at_work() as station:
+        recorder.plug("usb-1")
+        await bed.until(lambda: station._docks.dockings)
+        async with next(iter(station._docks.dockings)).writing:
+            await bed.until(lambda: bed.facts(Drained))
+            await asyncio.sleep(0.3)
+            assert told(bed) == []
+            assert recorder.settings == []
+        await bed.until(lambda: bed.facts(ClockTaken))
+
+
 @pytest.mark.parametrize(
     ("error", "what"),
     [

@@ -40,7 +40,25 @@ def node(name: str, **fields: object) -> Node:
     return made
 
 
-class Exfat:
+class Raw:
+    """The bytes of an image."""
+
+    path: Path
+
+    def put(self, at: int, data: bytes) -> None:
+        """Bytes at a place."""
+        with self.path.open("r+b") as image:
+            image.seek(at)
+            image.write(data)
+
+    def get(self, at: int, length: int) -> bytes:
+        """Bytes from a place."""
+        with self.path.open("rb") as image:
+            image.seek(at)
+            return image.read(length)
+
+
+class Exfat(Raw):
     """The raw tables of an exFAT image without partitions."""
 
     def __init__(self, path: Path) -> None:
@@ -54,18 +72,6 @@ class Exfat:
     def at(self, cluster: int) -> int:
         """Where a cluster lies."""
         return self.heap + (cluster - 2) * self.cluster
-
-    def put(self, at: int, data: bytes) -> None:
-        """Bytes at a place."""
-        with self.path.open("r+b") as image:
-            image.seek(at)
-            image.write(data)
-
-    def get(self, at: int, length: int) -> bytes:
-        """Bytes from a place."""
-        with self.path.open("rb") as image:
-            image.seek(at)
-            return image.read(length)
 
     def link(self, cluster: int, to: int) -> None:
         """What follows a cluster in the table."""
@@ -118,7 +124,7 @@ def fat(path: Path, fill: Callable[[FatImage], object] | None = None, *, bits: i
     return HONEST
 
 
-class Fat:
+class Fat(Raw):
     """The raw tables of a FAT16 or FAT32 image without partitions."""
 
     def __init__(self, path: Path) -> None:
@@ -131,18 +137,6 @@ class Fat:
         self.fat_at = reserved * 512
         self.root = self.fat_at + self.copies * self.per_fat
         self.heap = self.root + struct.unpack_from("<H", boot, 17)[0] * 32
-
-    def put(self, at: int, data: bytes) -> None:
-        """Bytes at a place."""
-        with self.path.open("r+b") as image:
-            image.seek(at)
-            image.write(data)
-
-    def get(self, at: int, length: int) -> bytes:
-        """Bytes from a place."""
-        with self.path.open("rb") as image:
-            image.seek(at)
-            return image.read(length)
 
     def at(self, cluster: int) -> int:
         """Where a cluster lies."""
