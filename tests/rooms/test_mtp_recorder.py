@@ -278,24 +278,28 @@ def test_a_number_every_recorder_gives_is_none(serial):
 
 
 def ticking(offset_s: float, zone: str = "", tenths: str = ""):
-    began, at = NOW, time.monotonic()
+    began, at, asked = NOW, time.monotonic(), []
 
     def show() -> str:
-        now = (began + timedelta(seconds=time.monotonic() - at + offset_s)).astimezone(CHINA)
+        asked.append(time.monotonic())
+        now = (began + timedelta(seconds=asked[-1] - at + offset_s)).astimezone(CHINA)
         return f"{now:%Y%m%dT%H%M%S}{tenths}{zone}"
 
-    return show, at
+    return show, at, asked
 
 
 @pytest.mark.parametrize(("zone", "tenths"), [("", ""), ("+0800", ""), ("", ".4"), ("+0800", ".0")])
 def test_the_clock_is_measured_at_the_turn_of_a_second(zone, tenths):
-    show, began = ticking(37.25, zone, tenths)
+    show, began, asked = ticking(37.25, zone, tenths)
     with opened(MtpDevice(clock=show)) as recorder:
-        now = NOW + timedelta(seconds=time.monotonic() - began)
+        asked.clear()
+        told_s = time.monotonic()
+        now = NOW + timedelta(seconds=told_s - began)
         drift = recorder.condition(now).drift
+        late_ms = round((asked[0] - told_s) * 1000)  # what passed on the way to the driver is no fault of its own
         assert drift
         assert (drift.method, drift.bound) == ("protocol", "exact")
-        assert abs(drift.offset_ms - 37_250) <= drift.uncertainty_ms + 1
+        assert abs(drift.offset_ms - 37_250) <= drift.uncertainty_ms + 1 + late_ms
         assert drift.uncertainty_ms < 2000
         assert ("clock.no_zone" in codes(recorder, now)) == (not zone)
 

@@ -67,7 +67,7 @@ async def test_a_lost_record_is_planned_no_more(tmp_path: Path) -> None:
 
 
 async def test_a_card_full_of_sealed_files_is_no_hung_one(tmp_path: Path) -> None:
-    bed = StationBed(tmp_path, {"pull": {"list_timeout_s": 0.5}})
+    bed = StationBed(tmp_path, {"pull": {"list_timeout_s": 1.5}})
     driver = odd(bed)
     card = bed.recorder("F1-0001")
     for n in range(20):
@@ -75,7 +75,7 @@ async def test_a_card_full_of_sealed_files_is_no_hung_one(tmp_path: Path) -> Non
     async with bed.at_work():
         card.plug("usb-1")
         await bed.until_settled(card)
-        driver.read_s = 0.05
+        driver.read_s = 0.15
         card.record("new.mp4", Random("new").randbytes(PAGE))
         card.plug("usb-2")
         await bed.until_settled(card)
