@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 from bwcdock.durable_tree import write_again
@@ -312,12 +313,7 @@ def is_empty(db: sqlite3.Connection) -> bool:
 
 def oddities(db: sqlite3.Connection, name: str) -> list[str]:
     """How the database differs from what :func:`install` makes: a trigger taken away, a table added, and so on."""
-    expected = sqlite3.connect(":memory:")
-    try:
-        install(expected, name)
-        ours, theirs = _objects(expected), _objects(db)
-    finally:
-        expected.close()
+    ours, theirs = _as_made(name), _objects(db)
     changed = sorted(key for key in ours if ours[key] != theirs.get(key))
     added = sorted(theirs.keys() - ours.keys())
     aged = name == LEDGER_FILE and fold_version(db) != FOLD_VERSION
@@ -339,6 +335,13 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+@cache
+def _as_made(name: str) -> dict[tuple[str, str], str]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        install(db, name)
+        return _objects(db)
 
 
 def _objects(db: sqlite3.Connection) -> dict[tuple[str, str], str]:
