@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -31,15 +32,19 @@ def examine(path: Path, kind: type[T], op: str) -> tuple[T | None, list[Misused]
         data = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return None, [_because(error, _unread(path, error, op))]
-    # Parts that are plain dataclasses take over the strictness of the model around them.
-    model = create_model("File", __config__=ConfigDict(extra="forbid"), content=(kind, ...))
     try:
-        return cast(T, cast(Any, model).model_validate({"content": data}).content), []
+        return cast(T, _model(cast(Any, kind)).model_validate({"content": data}).content), []
     except ValidationError as error:
         return None, [
             _because(error, _explained(path, text, each["loc"][1:], each["msg"].removeprefix("Value error, "), op))
             for each in error.errors(include_url=False)
         ]
+
+
+@cache
+def _model(kind: Any) -> Any:
+    # Parts that are plain dataclasses take over the strictness of the model around them.
+    return create_model("File", __config__=ConfigDict(extra="forbid"), content=(kind, ...))
 
 
 def _because(error: Exception, told: Misused) -> Misused:

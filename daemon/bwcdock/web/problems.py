@@ -24,10 +24,13 @@ class Problem(BaseModel):
 
 
 ANSWERS: Final = {
-    code: {"model": Problem, "description": HTTPStatus(code).phrase, "content": {MEDIA: {}}}
+    str(code): {
+        "description": HTTPStatus(code).phrase,
+        "content": {MEDIA: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}},
+    }
     for code in (400, 401, 403, 404, 413, 422, 429, 500, 503)
 }
-"""For the description of each call."""
+"""For the description of each call. A route that had them as models would compile each of them anew."""
 
 
 def is_call(request: Request) -> bool:

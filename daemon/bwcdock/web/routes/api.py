@@ -29,7 +29,7 @@ from bwcdock.manifest import RECEIPTS, Receipt, open_signed
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages, TheHouse, Who
 from bwcdock.web.policy import Caller, Place, may, sees_only_his_own
-from bwcdock.web.problems import ANSWERS
+from bwcdock.web.problems import ANSWERS, Problem
 
 BASE: Final = "/api/v1"
 
@@ -107,21 +107,16 @@ def description(app: Any) -> dict[str, Any]:
     made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{"token": []}]
     for path in made["paths"].values():
-        for call in path.values():  # FastAPI's own shape of what is wrong is not ours
-            call["responses"]["422"] = {
-                "description": "Unprocessable Content",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }
-            for code, told in call["responses"].items():
-                if code not in {"200", "422"}:
-                    told["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for call in path.values():
+            call["responses"] |= ANSWERS  # FastAPI's own shape of what is wrong is not ours
+    made["components"]["schemas"][Problem.__name__] = Problem.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         made["components"]["schemas"].pop(unused, None)
     return made
 
 
 def _call(pages: Pages, path: str, place: Place, model: Any, tag: str) -> Callable[[Any], Any]:
-    more = {"include_in_schema": True, "response_model": model, "responses": ANSWERS, "tags": [tag]}
+    more = {"include_in_schema": True, "response_model": model, "tags": [tag]}
     return pages.get(f"{BASE}{path}", place, **more)
 
 

@@ -13,7 +13,6 @@ from bwcdock.errors import Misused, Unreachable
 from bwcdock.web.house import House
 from bwcdock.web.pages import Pages, TheHouse, Who
 from bwcdock.web.policy import Place, acting
-from bwcdock.web.problems import ANSWERS
 from bwcdock.web.routes.api import BASE
 from bwcdock.web.scopes import NEVER
 from bwcdock.web.signing import told
@@ -52,7 +51,6 @@ def _act(pages: Pages, word: str, model: type[Act]) -> None:
         scope=acting(word),
         include_in_schema=True,
         response_model=Done,
-        responses=ANSWERS,
         tags=["acts"],
         openapi_extra={
             "requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
