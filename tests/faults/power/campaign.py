@@ -101,7 +101,7 @@ def judged(
     tape: Tape, some: Iterator[Cut], root: Path, seed: int, *, finish: int = TO_THE_END, stop_at: int = 1_000_000
 ) -> Result:
     """Judge them; of equal ones under equal promises only the first. One of ``finish`` is worked on to the end."""
-    judge = Judge(root, tape.leaves, boot=tape.next_boot, is_calm=tape.is_calm)
+    judge = Judge(root, tape.leaves, boot=tape.next_boot, lives=tape.lives, is_calm=tape.is_calm)
     result = Result(tape.story)
     seen: dict[bytes, Promises] = {}
     for cut in some:
@@ -126,7 +126,7 @@ def judged(
     return result
 
 
-def campaign(tape: Tape, states: int, seed: int) -> Result:
+def campaign(tape: Tape, states: int, seed: int, *, finish: int = TO_THE_END) -> Result:
     """The whole of it, on two processes."""
     began = time.monotonic()
     result = Result(tape.story, ops=len(tape.ops) - tape.begin)
@@ -135,7 +135,7 @@ def campaign(tape: Tape, states: int, seed: int) -> Result:
         lines = []
         for worker in range(WORKERS):
             ours, theirs = context.Pipe(duplex=False)
-            arguments = (theirs, tape, states, seed, worker, place / str(worker))
+            arguments = (theirs, tape, states, seed, worker, place / str(worker), finish)
             process = context.Process(target=_worker, args=arguments)
             process.start()
             theirs.close()
@@ -148,10 +148,10 @@ def campaign(tape: Tape, states: int, seed: int) -> Result:
     return result
 
 
-def _worker(line, tape: Tape, states: int, seed: int, worker: int, root: Path) -> None:
+def _worker(line, tape: Tape, states: int, seed: int, worker: int, root: Path, finish: int) -> None:
     gc.freeze()
     with structlog.testing.capture_logs():
-        line.send(judged(tape, cuts(tape, states, seed, worker, WORKERS), root, seed))
+        line.send(judged(tape, cuts(tape, states, seed, worker, WORKERS), root, seed, finish=finish))
 
 
 def first_violation(tape: Tape, states: int, seed: int, *, finish: int = TO_THE_END) -> tuple[int, Violation | None]:

@@ -25,7 +25,7 @@ from power.said import Promises
 from power.work import Work, cards, settings_of
 
 LATER = timedelta(days=20)
-"""How long after the first start the power comes back: later than any story lasts."""
+"""How long after a start the power comes back: later than any story lasts."""
 
 EXPECTED = frozenset({"spool.volatile", "media.odd"})
 """Findings that are true here: the states lie in memory, and what is recorded is noise."""
@@ -43,9 +43,12 @@ def must(holds: object, what: str) -> None:
 class Judge:
     """Lays states into the folder ``root``, again and again, and asks the ordinary program about them."""
 
-    def __init__(self, root: Path, leaves: list[bytes], *, boot: str = "after", is_calm: bool = True) -> None:
+    def __init__(
+        self, root: Path, leaves: list[bytes], *, boot: str = "after", lives: int = 1, is_calm: bool = True
+    ) -> None:
         self.root = root
         self._boot = boot
+        self._now = EPOCH + LATER * lives
         self._is_calm = is_calm
         self._leaves = leaves
         self._settings: Settings | None = None
@@ -65,7 +68,7 @@ class Judge:
             must(f"/station/{config.SETTINGS_NAME}" not in promised.files, "the station was founded, and is not there")
             return
         with quick_start():
-            work = Work(self.settings, VirtualClock(EPOCH + LATER), self._boot)
+            work = Work(self.settings, VirtualClock(self._now), self._boot)
             with work.started() as bench:
                 self._kept(promised, bench)
             self._agrees()

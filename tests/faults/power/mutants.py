@@ -3,12 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bwcdock import durable
+from bwcdock.calls import System
 from bwcdock.core.facts import Digests, Pulled, Released
 from bwcdock.core.record import State
 from bwcdock.durable import PartFile
@@ -19,6 +21,8 @@ from bwcdock.sinks.filesystem import FilesystemSink
 from bwcdock.spool import Spool
 from bwcdock.steps import housekeeping, perform
 
+from power.fuse_names import FAIL
+from power.sites import here
 from power.stories import ARRIVED, HELD, INTERRUPTED, LEDGER, PULL, PULLED, PUSH, RELEASE, Story
 
 Damage = Callable[[pytest.MonkeyPatch], None]
@@ -140,6 +144,21 @@ def never_synced_after_the_pull(patch: pytest.MonkeyPatch) -> None:
             real(part)
 
     patch.setattr(PartFile, "sync", sync)
+
+
+def tries_a_sync_again(patch: pytest.MonkeyPatch) -> None:
+    """The sync of a whole file fails once; it is tried again, and believed."""
+    real, failed = System.fsync, []
+
+    def fsync(fd: int) -> None:
+        if not failed and here(fd).startswith("bytes: PartFile.sync < Pull.finish"):
+            failed.append(fd)
+            os.setxattr(os.path.dirname(os.readlink(f"/proc/self/fd/{fd}")), FAIL, b"1")
+            with suppress(OSError):
+                real(fd)
+        real(fd)
+
+    patch.setattr(System, "fsync", staticmethod(fsync))
 
 
 def neither_sync_of_a_whole_file(patch: pytest.MonkeyPatch) -> None:
@@ -279,6 +298,7 @@ MUTANTS = (
     Mutant("sealed before its name is safe", PULL, sealed_before_its_name_is_safe),
     Mutant("confirmed before its name is safe", PUSH, sealed_before_its_name_is_safe),
     Mutant("named before its bytes are safe", PULLED, named_before_its_bytes_are_safe, finish=True),
+    Mutant("a sync that failed is tried again", PULL, tries_a_sync_again),
     Mutant("neither sync of a whole file", PULL, neither_sync_of_a_whole_file),
     Mutant("no name of a folder of central storage is safe", PUSH, folders_of_central_storage_unsynced),
     Mutant("released before it is gone", RELEASE, released_before_it_is_gone),

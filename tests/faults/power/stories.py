@@ -48,6 +48,8 @@ class Tape:
     before: Promises = field(default_factory=Promises)
     """What had been promised before the tape began."""
     next_boot: str = "after"
+    lives: int = 1
+    """How many times the station was started in it."""
     is_calm: bool = True
     """Nothing but the power fails: then nobody is bothered."""
     first: int = 0

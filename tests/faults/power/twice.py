@@ -39,7 +39,9 @@ def over_a_cut(tape: Tape, cut: Cut, directory: Path) -> Tape:
                 work.sign()
         leaves = leaves_of(settings)
     ops = recording.ops
-    return Tape(f"{tape.story}, again", ops, beginning(ops), leaves, before=cut.promised.copy(), next_boot="third")
+    return Tape(
+        f"{tape.story}, again", ops, beginning(ops), leaves, before=cut.promised.copy(), next_boot="third", lives=2
+    )
 
 
 def syncs(tape: Tape) -> int:
@@ -76,7 +78,7 @@ def after_a_failed_sync(story: Story, nth: int, directory: Path) -> Tape:
                 work.sign()
         leaves = leaves_of(settings)
     ops = recording.ops
-    return Tape(f"{story.name}, sync {nth} fails", ops, beginning(ops), leaves, is_calm=False)
+    return Tape(f"{story.name}, sync {nth} fails", ops, beginning(ops), leaves, lives=2, is_calm=False)
 
 
 def _in_a_child(life: Callable[[], None]) -> None:
