@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from bwcdock.core.facts import Identity, Item, Sighting
 from bwcdock.errors import Unreadable
 from bwcdock.ports import Recorder
-from bwcdock.testing.recorder import SCHEME, FakeDriver, FakeRecorder, OpenedRecorder
+from bwcdock.testing.recorder import SCHEME, FakeDriver, FakeRecorder, OpenedClockRecorder, OpenedRecorder
 from bwcdock.testing.station import FakeWatch, StationBed
 
 
@@ -26,7 +26,8 @@ class OddDriver(FakeDriver):
     @contextmanager
     def _open(self, sighting: Sighting) -> Iterator[Recorder]:
         with super()._open(sighting):
-            yield _Odd(self, self.recorders[sighting.source.removeprefix(SCHEME)])
+            recorder = self.recorders[sighting.source.removeprefix(SCHEME)]
+            yield (_OddClock if recorder.clock == "honest" else _Odd)(self, recorder)
 
 
 class _Odd(OpenedRecorder):
@@ -43,6 +44,10 @@ class _Odd(OpenedRecorder):
         if self._name in self._driver.walls and offset >= item.size:
             raise Unreadable("read", "There is nothing there.", "Do not read there.")
         return super().read_into(item, offset, buffer)
+
+
+class _OddClock(_Odd, OpenedClockRecorder):
+    """One whose clock can be set."""
 
 
 def odd(bed: StationBed) -> OddDriver:

@@ -11,18 +11,21 @@ from typing import Literal
 
 import pytest
 from bwcdock import clock_setter
-from bwcdock.clock import WallClock
+from bwcdock.clock import Kernel, WallClock
 from bwcdock.core.facts import (
     Checked,
+    Cleared,
     ClockIntended,
     ClockNotSet,
     ClockTaken,
     ClockWritten,
+    CopyBad,
     Departed,
     Drained,
     Drift,
     Fact,
     Finding,
+    Identity,
     Rechecked,
     Sealed,
     Severity,
@@ -30,7 +33,9 @@ from bwcdock.core.facts import (
 from bwcdock.core.view import session_view
 from bwcdock.errors import Misbehaved, Unplugged
 from bwcdock.testing.recorder import FakeRecorder
+from bwcdock.testing.sinks import MemorySink
 from bwcdock.testing.station import SYNCHRONISED, StationBed
+from odd_recorders import odd
 
 ON = {"dock": {"set_clock": True}, "checks": {"again_s": 3600.0}}
 OF_CLOCK = (ClockIntended, ClockWritten, ClockTaken, ClockNotSet)
@@ -158,6 +163,40 @@ async def test_never_while_something_is_pulled(tmp_path: Path) -> None:
         assert told(bed) == []
         assert recorder.settings == []
         recorder.let_go()
+
+
+async def test_one_that_is_pulled_from_again_after_it_was_drained_holds_up_no_other(tmp_path: Path) -> None:
+    """Its copy went bad, another docking asked for it again and left: the drained one is read from once more."""
+    words = [Kernel(synchronised=False, estimated_error_us=0, max_error_us=0)]
+    sink = MemorySink()
+    bed = StationBed(tmp_path, ON, clock=WallClock(kernel=lambda: words[0]), sinks={"central": sink})
+    driver = odd(bed)
+    cards = camera(bed, "one"), camera(bed, "two")
+    for card in cards:
+        driver.identities[card.serial] = Identity(serial="CAM1", basis="name-group")
+        card.record("a.mp4", b"a" * 100_000)
+    one, two = cards
+    sink.down = True
+    async with bed.at_work() as station:
+        one.plug("usb-1")
+        await bed.until(lambda: bed.facts(Drained))
+        bed.whole(bed.record("a.mp4")).unlink()
+        sink.down = False
+        await bed.until(lambda: bed.facts(CopyBad))
+        one.hang("read_into")
+        two.hang("read_into")
+        two.plug("usb-2")
+        await bed.until(lambda: bed.facts(Cleared))
+        await bed.until(lambda: any(d.moving for d in station._docks.dockings if d.sighting.port == "usb-2"))
+        two.unplug()
+        await bed.until(lambda: any(d.moving for d in station._docks.dockings if d.sighting.port == "usb-1"))
+        words[0] = SYNCHRONISED
+        other = camera(bed, "OTHER")
+        other.plug("usb-3")
+        await bed.until(lambda: [fact for fact in bed.facts(ClockTaken) if fact.recorder == "OTHER"])
+        assert one.settings == []
+        two.let_go()
+        one.let_go()
 
 
 async def test_it_waits_while_something_else_is_changed_on_the_recorder(tmp_path: Path) -> None:
