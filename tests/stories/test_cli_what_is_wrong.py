@@ -68,6 +68,21 @@ def test_config_check_reads_what_the_settings_lead_to(dock):
     assert slots.startswith(f"bwcdock.toml:{line(dock, 'slots')}: [paths] slots: slots.toml:3: slot[1].number: ")
 
 
+def test_config_check_says_of_quirks_what_their_linter_says(dock):
+    mine = 'about = "x"\n[match]\npaths = ["rec/*"]\n[naming]\npatterns = ["^rec/(?P<device>D[0-9]+)_"]\n[[example]]\n'
+    told = 'path = "rec/D1_2.mp4"\nreads = { device = "D%s" }\n'
+    (dock / "quirks/mine.toml").write_text(mine + told % 1)
+    assert problems(dock) == ["bwcdock.toml: well."]
+    (dock / "quirks/mine.toml").write_text(mine + told % 2)
+    (dock / "quirks/theirs.toml").write_text(mine + told % 1)
+    (dock / "quirks/worse.toml").write_text('about = "x"\n[match]\nlabel = "(a+)+"\nlabl = 1\n')
+    lint = run("quirk", "lint", dock / "quirks")
+    assert (lint.status, len(lint.out.splitlines())) == (1, 4)
+    at = f"bwcdock.toml:{line(dock, 'quirks')}: [paths] quirks: quirks/"
+    hint = "Correct the key or remove the file; `bwcdock quirk lint quirks` tells the same."
+    assert problems(dock) == [f"{at}{sentence}. {hint}" for sentence in lint.out.splitlines()]
+
+
 def test_config_check_wants_a_place_of_central_storage(tmp_path):
     empty = tmp_path / "empty.toml"
     empty.touch()

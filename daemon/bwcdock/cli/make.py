@@ -36,7 +36,10 @@ def init(asked: argparse.Namespace) -> int:
 
 def check(asked: argparse.Namespace) -> int:
     """`bwcdock config check`."""
-    problems = config.check(asked.file) or list(_in_the_way(asked.file, config.load(asked.file)))
+    problems = config.check(asked.file)
+    if not problems:
+        settings = config.load(asked.file)
+        problems = sorted(_in_the_way(asked.file, settings), key=lambda problem: problem.line or 0)
     say(*map(str, problems) if problems else (f"{asked.file}: well.",))
     return WRONG if problems else WELL
 
@@ -48,10 +51,12 @@ def _in_the_way(file: Path, settings: Settings) -> Iterator[Problem]:
         what = "There is no [[sink]], so nothing would reach central storage."
         yield Problem(file=file, line=None, what=what, remedy=remedy)
     station, paths, local = settings.station, settings.paths, settings.law.local_rules
+    quirks = list(_quirks(file, settings))
+    yield from quirks
     looks: dict[tuple[str, str], Callable[[], object]] = {
         ("station", "rules"): lambda: packs.load(station.rules, [*paths.rules, resources.config_dir() / "rules"]),
         ("law", "local_rules"): lambda: local and packs.load_local(local),
-        ("paths", "quirks"): lambda: app.drivers(settings),
+        ("paths", "quirks"): lambda: quirks or app.drivers(settings),
         ("paths", "holidays"): lambda: paths.holidays.exists() and holidays_cn.build(station.zone, paths.holidays),
         ("paths", "slots"): lambda: slots.load(paths.slots),
     }
@@ -63,3 +68,12 @@ def _in_the_way(file: Path, settings: Settings) -> Iterator[Problem]:
         except OSError as error:
             what = f"{error.filename} cannot be read: {error.strerror}."
             yield config.blame(file, loc, what, "Check what it is, and its permissions.")
+
+
+def _quirks(file: Path, settings: Settings) -> Iterator[Problem]:
+    """What the linter says of each folder of quirks: a station starts with one that reads nothing it promises."""
+    for folder in settings.paths.quirks:
+        files = sorted(folder.glob("*.toml"))
+        told = app.quirk_reader().lint(files) if files else []
+        remedy = f"Correct the key or remove the file; `bwcdock quirk lint {folder}` tells the same."
+        yield from (config.blame(file, ("paths", "quirks"), f"{folder}/{problem}.", remedy) for problem in told)

@@ -154,7 +154,7 @@ def _config(commands: Commands) -> None:
         "check",
         "check a settings file",
         "Check a settings file and what it leads to (rule pack, local rules, quirks, holidays, slots): every problem "
-        "on a line of its own, with file, line and remedy.",
+        "on a line of its own, with file, line and remedy. Of quirks it says what `bwcdock quirk lint` says.",
         "make.check",
     )
     check.add_argument("file", type=Path, metavar="FILE", help="the file, or a station's directory")
