@@ -1,6 +1,5 @@
 """Which quirk fits what is docked, and which of several fits it more closely."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,7 @@ from typing import Literal
 from bwcdock.core.inquiry import NAMELESS
 from pydantic import Field, model_validator
 
-from .patterns import PathPattern, Regex, Strict, UdevName, UdevValues
+from .patterns import PathPattern, Pattern, Regex, Strict, UdevName, UdevValues
 
 FileSystem = Literal["fat12", "fat16", "fat32", "exfat", "ntfs", "ext", "folder", "mtp"]
 
@@ -111,6 +110,6 @@ class Match(Strict):
         return tuple(failed)
 
 
-def _told(name: str, values: Sequence[re.Pattern[str]], told: Sequence[tuple[str, str]]) -> bool:
+def _told(name: str, values: Sequence[Pattern], told: Sequence[tuple[str, str]]) -> bool:
     """Whether udev says one of the values under that name; of several devices above, one is enough."""
     return any(key == name and any(v.search(said) for v in values) for key, said in told)

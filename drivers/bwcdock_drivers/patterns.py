@@ -1,7 +1,10 @@
 """The kinds of text a quirk file holds, each judged when it is read: patterns, extensions, zones, names of udev."""
 
 import fnmatch
+import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -9,14 +12,35 @@ from zoneinfo import ZoneInfo
 from bwcdock.core.inquiry import ABOVE
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from .runaway import TEXT_MAX, WAYS_MAX, ways
+
 PATTERN_MAX = 400
 """The longest pattern of a quirk, in characters: twice the longest one shipped; a longer one cannot be reviewed."""
 
 GROUPS = frozenset({"device", "officer", "date", "time", "start", "end", "seq", "series", "flag", "activity", "model"})
 """What a naming pattern may name."""
 
-# A repeated group that itself repeats, such as (a+)+: on a hostile name it tries every way of cutting the text.
-_RUNAWAY = re.compile(r"[*+}]\)(?:[*+]|\{\d+,)")
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern of a quirk. ``most`` is the longest text that it is asked about; a longer one does not fit."""
+
+    compiled: re.Pattern[str]
+    most: float = TEXT_MAX
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression as text."""
+        return self.compiled.pattern
+
+    @property
+    def groupindex(self) -> Mapping[str, int]:
+        """The groups it names."""
+        return self.compiled.groupindex
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Where it fits, if it does. Nothing bounds its time but what was judged when it was read."""
+        return self.compiled.search(text) if len(text) <= self.most else None
 
 
 def _bounded(text: object) -> str:
@@ -27,25 +51,30 @@ def _bounded(text: object) -> str:
     return text
 
 
-def _regex(text: object) -> re.Pattern[str]:
+def _regex(text: object) -> Pattern:
     pattern = _bounded(text)
-    if _RUNAWAY.search(pattern):
-        raise ValueError("repeats a repetition and could run away on a hostile name")
     try:
-        return re.compile(pattern)
-    except re.error as error:
+        compiled = re.compile(pattern)
+    except (re.error, RecursionError) as error:
         raise ValueError(f"is not a regular expression ({error})") from error
+    if ways(pattern) > WAYS_MAX:
+        raise ValueError(
+            "could run away on a hostile name, which it reads in too many ways; "
+            "let what follows a repetition, and each alternative, begin with a character of its own"
+        )
+    return Pattern(compiled)
 
 
-def _path_pattern(text: object) -> re.Pattern[str]:
+def _path_pattern(text: object) -> Pattern:
     """A glob over the whole relative path (``*`` crosses folders, case does not matter), or ``re:`` and a regex."""
     pattern = _bounded(text)
     if pattern.startswith("re:"):
         return _regex(pattern[3:])
-    return re.compile(rf"\A{fnmatch.translate(pattern)}", re.IGNORECASE)
+    # A glob goes back to its last star at most: it takes its time by the length of the text.
+    return Pattern(re.compile(rf"\A{fnmatch.translate(pattern)}", re.IGNORECASE), most=math.inf)
 
 
-def _naming(text: object) -> re.Pattern[str]:
+def _naming(text: object) -> Pattern:
     pattern = _regex(text)
     unknown = sorted(set(pattern.groupindex) - GROUPS)
     if unknown:
@@ -102,7 +131,7 @@ def _udev_name(text: object) -> str:
     return name
 
 
-def _udev_values(value: object) -> tuple[re.Pattern[str], ...]:
+def _udev_values(value: object) -> tuple[Pattern, ...]:
     """One value or a list of them: globs over the whole of what udev says, or ``re:`` and a regex."""
     values = value if isinstance(value, list) else [value]
     if not 1 <= len(values) <= UDEV_VALUES_MAX:
@@ -142,9 +171,9 @@ def _set_format(text: object) -> str:
     return form
 
 
-Regex = Annotated[re.Pattern[str], BeforeValidator(_regex)]
-PathPattern = Annotated[re.Pattern[str], BeforeValidator(_path_pattern)]
-NamePattern = Annotated[re.Pattern[str], BeforeValidator(_naming)]
+Regex = Annotated[Pattern, BeforeValidator(_regex)]
+PathPattern = Annotated[Pattern, BeforeValidator(_path_pattern)]
+NamePattern = Annotated[Pattern, BeforeValidator(_naming)]
 Group = Annotated[str, BeforeValidator(_group)]
 SetFile = Annotated[str, BeforeValidator(_set_file)]
 SetFormat = Annotated[str, BeforeValidator(_set_format)]
@@ -152,7 +181,7 @@ Text = Annotated[str, BeforeValidator(_bounded)]
 Extension = Annotated[str, BeforeValidator(_extension)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 UdevName = Annotated[str, BeforeValidator(_udev_name)]
-UdevValues = Annotated[tuple[re.Pattern[str], ...], BeforeValidator(_udev_values)]
+UdevValues = Annotated[tuple[Pattern, ...], BeforeValidator(_udev_values)]
 
 
 class Strict(BaseModel):
