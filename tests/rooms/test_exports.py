@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from bwcdock.core.intake import NOTE_NAME, heard
+from bwcdock.core.words_zh import said
 from bwcdock.detect.exports import AT_ONCE, ExportsDoor
 from bwcdock.detect.folders import Answer, DropFolder, FolderWatch
+from bwcdock.detect.named import Intake, Named
 from bwcdock.media import whole
 from watchdog.events import FileClosedNoWriteEvent, FileDeletedEvent, FileModifiedEvent, FileOpenedEvent
 
@@ -98,6 +100,11 @@ def test_a_whole_export_with_its_note_is_let_in_and_says_where_it_is_from(bench)
     ("note", "told"),
     [
         ("", f"there is no {NOTE_NAME} in it"),
+        ("", "移交说明（intake.toml）缺少或有误的项：来源、移交人、流转经过；"),
+        ('holder = "王小明"\n', "does not say its source and its chain."),
+        ('holder = "王小明"\n', "缺少或有误的项：来源、流转经过；"),
+        (NOTE.replace("王小明", ""), "缺少或有误的项：移交人；"),
+        (NOTE + "colour = 1\n", "缺少或有误的项：colour；"),
         (NOTE.replace("holder", "# holder"), "does not say its holder"),
         (NOTE.replace("chain", "# chain"), "does not say its chain"),
         (NOTE.replace("source", "# source"), "does not say its source"),
@@ -117,10 +124,35 @@ def test_what_nobody_answers_for_is_not_taken(bench, note, told):
     bench.export(note=note)
     assert bench.settled() == []
     (finding,) = bench.watch.findings
-    assert (finding.code, told in finding.what, NOTE_NAME in finding.remedy) == ("intake.note", True, True), finding
+    words = finding.what + said(finding).what
+    assert (finding.code, told in words, NOTE_NAME in finding.remedy) == ("intake.note", True, True), finding
     bench.export()
     assert bench.settled()[-1:] == ["drop:1:wang"]
     assert bench.codes == []
+
+
+def test_a_named_folder_with_a_note_is_let_in_as_one_in_a_drop_folder(bench):
+    path = bench.export()
+    named = Named([path], live=True, intake=Intake(door=bench.door, stable_s=5, entries=1000))
+
+    def after(seconds: float) -> list[str]:
+        bench.now += timedelta(seconds=seconds)
+        return [heard(sighting.properties)["holder"] for sighting in named.current(bench.now) if not sighting.live]
+
+    assert after(0) + after(4) == []
+    (path / "b.mp4").write_bytes(FILM[:500])  # it is still being copied into
+    assert after(2) == []
+    assert named.refused == {}
+    assert after(5) == []
+    assert [finding.code for finding in named.refused.values()] == ["intake.unfinished"]
+    (path / "b.mp4").write_bytes(FILM)
+    assert after(1) == []
+    assert named.refused == {}
+    assert after(5) == ["王小明"]
+    (path / "c.mp4").write_bytes(b"")  # its pulls are under way
+    assert after(1) == ["王小明"]
+    shutil.rmtree(path)
+    assert after(1) == []
 
 
 def test_a_note_that_is_a_link_or_a_pipe_is_none(bench, tmp_path):

@@ -169,7 +169,8 @@ def _ingest(commands: Commands) -> None:
         "ingest",
         "dock these sources and carry them through to central storage",
         "Dock each SOURCE, several at once, and carry every recording through to confirmed in central storage; then "
-        "print the receipt (移交回执) of each recorder. What is interrupted is resumed the next time.",
+        "print the receipt (移交回执) of each recorder. What is interrupted is resumed the next time. A folder with "
+        "a note intake.toml holds footage from elsewhere, and is taken as from a drop folder for such.",
         "work.ingest",
         "Exit status: 0 all is in central storage; 3 something is still owed, and what to do is said; 2 wrong usage "
         "or configuration; 1 failed.",

@@ -5,7 +5,7 @@ import asyncio
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bwcdock import app, logs
@@ -13,19 +13,26 @@ from bwcdock.cli.common import OWED, WELL, fold, say, settings_of, width
 from bwcdock.cli.progress import Screen
 from bwcdock.cli.receipts import receipt_lines
 from bwcdock.cli.usage import STUCK_S
+from bwcdock.core import words_zh
+from bwcdock.core.facts import Finding
 from bwcdock.core.names import show
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
 from bwcdock.core.view import unlisted
 from bwcdock.core.words_zh import title
-from bwcdock.detect.named import Named
+from bwcdock.detect.exports import ExportsDoor
+from bwcdock.detect.named import Intake, Named
 from bwcdock.errors import Misused
 from bwcdock.ledger import Ledger
+from bwcdock.media import whole
 from bwcdock.settings import Settings
 from bwcdock.settings.sinks import folders
 from bwcdock.station import Station
 from bwcdock.steps import receipt
 from bwcdock.steps.bench import Bench
+
+STILL_S = 5.0
+"""How long nothing may have changed in a folder with a note, where no drop folder of the settings says it."""
 
 LOOK_S = 0.25
 """How often the screen is made anew: as fast as eyes follow numbers."""
@@ -61,13 +68,20 @@ def carry_through(
     settings: Settings, sources: Sequence[Path], *, live: bool = False, patience_s: float = STUCK_S
 ) -> int:
     """Dock these sources, several at once, and carry everything through; the exit status. ``live`` as in ``Named``."""
-    watch = Named(sources, live=live)
+    watch = Named(sources, live=live, intake=_intake(settings))
     for source in sources:
         _not_our_own(settings, source)
     with app.opened(settings) as bench:
         station = Station(bench, app.drivers(settings), watch)
         stopped = asyncio.run(_until_done(station, watch, patience_s))
         return _report(bench, station, watch, stopped=stopped)
+
+
+def _intake(settings: Settings) -> Intake:
+    """How a folder with a note of where its footage is from is let in: as a drop folder for such would."""
+    door = ExportsDoor(whole.judge, entries=settings.limits.drop_entries, writing_s=settings.watch.writing_s)
+    waits = [drop.stable_s for drop in settings.drop if drop.holds == "exports"]
+    return Intake(door=door, stable_s=max(waits, default=STILL_S), entries=settings.limits.drop_entries)
 
 
 def _not_our_own(settings: Settings, source: Path) -> None:
@@ -115,7 +129,8 @@ async def _until_done(station: Station, watch: Named, patience_s: float) -> bool
             was, moved = moved, _moved()
             if (station.mark, station.pushing) != mark or moved - was > MOVING:
                 moved_at, mark = loop.time(), (station.mark, station.pushing)
-            if station.is_done(watch.ports) or loop.time() - moved_at > patience_s:
+            named = [port for port in watch.ports if port not in watch.refused]
+            if station.is_done(named) or loop.time() - moved_at > patience_s:
                 await _end(station, running)
         screen.refresh()
     running.result()
@@ -154,12 +169,22 @@ def _report(bench: Bench, station: Station, watch: Named, *, stopped: bool) -> i
     for port in watch.ports:
         if port not in met:
             owed = True
+            if port in watch.refused:
+                _say_owed(port.removeprefix("path:"), _refused(watch.refused[port]))
+                continue
             found = unseen.get(port)
             why = f"{found.what} {found.remedy}" if found else "Nothing of it was begun. Name it again."
             _say_owed(port.removeprefix("path:"), [f"没有读取 / It was not docked. {why}"])
     if stopped:
         say("", "已手动停止,下次从断点继续 / Stopped by hand. What was begun is resumed the next time.")
     return OWED if owed else WELL
+
+
+def _refused(finding: Finding) -> Iterator[str]:
+    """Why footage from elsewhere was not taken, and which files are at fault."""
+    zh = words_zh.said(finding)
+    yield f"{zh.what}{zh.do} / {finding.what} {finding.remedy}"
+    yield from (f"{name}: {what}" for name, what in finding.evidence if name not in {"path", "lacks"})
 
 
 def _say_owed(name: str, sentences: Iterable[str]) -> None:

@@ -134,10 +134,10 @@ class ExportsDoor:
         if files is None:
             what = f"holds more than {self._entries} files and folders."
             return _no(_finding("intake.crowded", what, "Hand it over in several folders, each with its note.", child))
-        note, problem = _note(child)
-        if note is None:
+        note = _note(child)
+        if isinstance(note, _Wrong):
             remedy = f"Write {NOTE_NAME} beside the footage: docs/intake.md shows how."
-            return _no(_finding("intake.note", f"is not taken: {problem}.", remedy, child))
+            return _no(_finding("intake.note", f"is not taken: {note.what}.", remedy, child, ("lacks", note.lacks)))
         if self._being_written(child) and still_s < self._writing_s:
             return Answer()
         flawed = self._flawed(child, files, note)
@@ -210,46 +210,56 @@ def _files(folder: Path, most: int) -> list[_File] | None:
     return found
 
 
-def _note(folder: Path) -> tuple[Note | None, str]:
+def _note(folder: Path) -> "Note | _Wrong":
     """What the note says, or what is wrong with it."""
     try:
         fd = os.open(folder / NOTE_NAME, _OPEN_FLAGS)
     except FileNotFoundError:
-        return None, f"there is no {NOTE_NAME} in it"
+        return _Wrong(f"there is no {NOTE_NAME} in it")
     except OSError as error:
-        return None, f"{NOTE_NAME} cannot be opened ({error.strerror})"
+        return _Wrong(f"{NOTE_NAME} cannot be opened ({error.strerror})")
     try:
         raw = os.pread(fd, NOTE_BYTES + 1, 0)
         if len(raw) > NOTE_BYTES:
-            return None, f"{NOTE_NAME} is longer than {NOTE_BYTES} bytes"
+            return _Wrong(f"{NOTE_NAME} is longer than {NOTE_BYTES} bytes")
         data: dict[str, Any] = tomllib.loads(raw.decode("utf-8"))
         given = _Said.model_validate(data)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return None, f"{NOTE_NAME} is no TOML text"
+        return _Wrong(f"{NOTE_NAME} is no TOML text")
     except ValidationError as error:
-        return None, _wrong(error)
+        return _wrong(error)
     finally:
         os.close(fd)
-    note = Note(
+    return Note(
         source=given.source,
         holder=_plain(given.holder),
         chain=_plain(given.chain),
         system=_plain(given.system),
         as_is=tuple(given.as_is),
     )
-    return note, ""
 
 
-def _wrong(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    key = ".".join(escape(str(part).encode("utf-8", "surrogatepass")) for part in first["loc"])
-    if first["type"] == "missing":
-        return f"{NOTE_NAME} does not say its {key}"
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """What is wrong with a note, and which parts are missing or wrong: all it must have, where none was read."""
+
+    what: str
+    lacks: str = "source holder chain"
+
+
+def _wrong(error: ValidationError) -> _Wrong:
+    """Every part that is missing; where none is, the first that is wrong."""
+    found = error.errors(include_url=False)
+    missing = [str(each["loc"][0]) for each in found if each["type"] == "missing"]
+    if missing:
+        return _Wrong(f"{NOTE_NAME} does not say its {' and its '.join(missing)}", " ".join(missing))
+    first = found[0]
+    key = ".".join(escape(str(part).encode("utf-8", "surrogatepass")) for part in first["loc"])[:60]
     if first["type"] == "extra_forbidden":
-        return f"{NOTE_NAME} says {key[:60]}, which nobody asks for"
+        return _Wrong(f"{NOTE_NAME} says {key}, which nobody asks for", key.partition(".")[0])
     if key == "source":
-        return f"the source in {NOTE_NAME} is none of {', '.join(ORIGINS)}"
-    return f"the {key} in {NOTE_NAME} is no text that tells enough, or too much"
+        return _Wrong(f"the source in {NOTE_NAME} is none of {', '.join(ORIGINS)}", key)
+    return _Wrong(f"the {key} in {NOTE_NAME} is no text that tells enough, or too much", key.partition(".")[0])
 
 
 def _plain(text: str) -> str:

@@ -71,7 +71,7 @@ class DropFolder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
+class Shape:
     """What changes when a child is still being written: entries, bytes, newest change (ns), and which inode it is."""
 
     inode: int
@@ -84,7 +84,7 @@ class _Shape:
 class _Child:
     """A child with the shape it has had since ``since``; ``sighting`` once it stood still long enough."""
 
-    shape: _Shape
+    shape: Shape
     since: datetime
     sighting: Sighting | None = None
 
@@ -176,7 +176,7 @@ class FolderWatch:
             self._notices.follow(drop.path)
             for entry in _children(drop, self._max_children, findings):
                 port = f"drop:{number}:{escape(os.fsencode(entry.name))}"
-                if (shape := _shape(entry, self._max_entries)) is not None:
+                if (shape := shape_of(entry.path, self._max_entries)) is not None:
                     seen[port] = self._judge(port, drop, entry, shape, now, findings)
         self._known = seen
         self._findings = tuple(findings)
@@ -186,7 +186,7 @@ class FolderWatch:
         port: str,
         drop: DropFolder,
         entry: "os.DirEntry[str]",
-        shape: _Shape,
+        shape: Shape,
         now: datetime,
         findings: list[Finding],
     ) -> _Child:
@@ -281,18 +281,18 @@ def _is_image(path: Path) -> bool:
         os.close(fd)
 
 
-def _shape(entry: "os.DirEntry[str]", most: int) -> _Shape | None:
+def shape_of(path: str, most: int) -> Shape | None:
     """The shape of a child by its first ``most`` entries, breadth first, links not followed; ``None`` when it is gone.
 
     A bounded look cannot see every change in a huge tree; what it misses is found when a file read differs from its
     listing.
     """
     try:
-        own = os.stat(entry.path, follow_symlinks=False)
+        own = os.stat(path, follow_symlinks=False)
     except OSError:
         return None
     count, size, newest = 0, own.st_size, own.st_mtime_ns
-    folders = [entry.path] if stat.S_ISDIR(own.st_mode) else []
+    folders = [path] if stat.S_ISDIR(own.st_mode) else []
     for folder in folders:  # grows while it is walked
         if count >= most:
             break
@@ -309,7 +309,7 @@ def _shape(entry: "os.DirEntry[str]", most: int) -> _Shape | None:
                         folders.append(one.path)
         except OSError:
             continue  # vanished or closed to us: it counts as empty, and the driver will name the trouble
-    return _Shape(inode=own.st_ino, entries=count, size=size, newest=newest)
+    return Shape(inode=own.st_ino, entries=count, size=size, newest=newest)
 
 
 def _finding(code: str, what: str, remedy: str, path: Path, severity: Severity) -> Finding:

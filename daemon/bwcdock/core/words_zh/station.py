@@ -202,7 +202,7 @@ STATION: dict[str, Words] = {
         "缺移交说明",
         "有一份外来资料没有写明来源、移交人和经过，没有采集。",
         "请在其中写好 intake.toml，写明来源、移交人和流转经过。",
-        "外来资料“{path}”没有写明来源、移交人和经过，没有采集。",
+        "外来资料“{path}”的移交说明（intake.toml）缺少或有误的项：{lacks}；没有采集。",
     ),
     "intake.unfinished": Words(
         "外来资料不完整",

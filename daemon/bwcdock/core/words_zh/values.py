@@ -8,7 +8,8 @@ KEY_ZH = {
     "activity": "执法活动", "after": "后一文件", "after_start": "后一开始", "against": "对照时间",
     "article": "依据", "before": "前一文件", "before_end": "前一结束", "bound": "界限", "claim": "文件所称时间",
     "container": "容器时间", "difference_ms": "相差毫秒", "dirty": "未正常关闭", "first": "第一个文件",
-    "first_end": "第一个结束", "free": "剩余字节", "limit": "下限字节", "limit_percent": "下限百分比",
+    "first_end": "第一个结束", "free": "剩余字节", "lacks": "缺少或有误",
+    "limit": "下限字节", "limit_percent": "下限百分比",
     "method": "测定方法", "missing": "缺失数", "modified": "修改时间", "more": "另有", "offset_s": "偏差秒",
     "path": "文件", "pause_ms": "间断毫秒", "percent": "百分比", "quote": "原文", "read_at": "读取时间",
     "reason": "原因", "record": "记录号", "second": "第二个文件", "second_start": "第二个开始", "series": "编号系列",
@@ -36,6 +37,9 @@ CLOCK_NOT_SET_ZH = {
     "unread": "事后读不出时钟",
 }
 """Why a clock that was to be set counts as not set."""
+
+NOTE_ZH = {"source": "来源", "holder": "移交人", "chain": "流转经过", "system": "导出系统", "as_is": "照原样接收的文件"}
+"""What officers call the parts of a note of where footage is from; what is none of them is shown as it stands there."""
 
 PLACE_ZH = {SPOOL: "采集站"}
 """What the station's own place is called; a central storage has the name it was given in the settings."""
@@ -77,6 +81,7 @@ SHOWN: dict[str, Callable[[str], str]] = {
     "free": _gigabytes,
     "limit": _gigabytes,
     "method": lambda method: METHOD_ZH.get(method, method),
+    "lacks": lambda parts: "、".join(NOTE_ZH.get(part, part) for part in parts.split(" ")),
     "reason": lambda reason: CLOCK_NOT_SET_ZH.get(reason, reason),
 }
 """How the value of a key is shown inside a sentence; of every other key, as it is."""
