@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # --- how hard hypothesis tries ---------------------------------------------------------------------------------------
 #
 # "dev" is the default: new random examples at every run, few enough for a person who waits. "ci" gives the same answer
 # for the same code, so that a red build is never somebody else's. "long" is for a night. Each prints the blob with
-# which a failure is seen again (@reproduce_failure). Choose with --hypothesis-profile or HYPOTHESIS_PROFILE.
+# which a failure is seen again (@reproduce_failure). "mutants" is "ci" where nobody reads the failure:
+# the first example that fails is enough. Choose with --hypothesis-profile or HYPOTHESIS_PROFILE.
 # No deadline: a slow moment of a shared machine is not a finding; pytest's own timeout is the limit.
 
 settings.register_profile("dev", max_examples=60, stateful_step_count=30, deadline=None, print_blob=True)
@@ -25,6 +26,7 @@ settings.register_profile(
     "ci", max_examples=200, stateful_step_count=40, deadline=None, print_blob=True, derandomize=True
 )
 settings.register_profile("long", max_examples=5_000, stateful_step_count=80, deadline=None, print_blob=True)
+settings.register_profile("mutants", settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

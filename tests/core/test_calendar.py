@@ -61,6 +61,7 @@ def test_calendar_days_count_all_days_and_only_the_last_moves():
     counted = CN.end_of_days(cn(2025, 9, 25, 9), 7)  # the seventh is 2 October
     assert counted.due == cn(2025, 10, 10)
     assert [why for _, _, why in told(counted)] == ["start", *["calendar_day"] * 6, *["holiday"] * 7, "working"]
+    assert [day.day for day in counted.days] == [date(2025, 9, 25) + timedelta(days=n) for n in range(15)]
 
 
 def test_a_last_day_on_a_worked_weekend_does_not_move():
@@ -95,6 +96,8 @@ def test_an_unpublished_year_has_weekends_and_nothing_else_and_says_so():
     assert all(day.assumed for day in counted.days[1:])
     assert counted.unpublished == (2027,)
     assert counted.earliest == cn(2027, 1, 3)
+    assert CN.end_of_working_days(cn(2026, 12, 31, 9), 2, close=time(17, 30)).earliest == cn(2027, 1, 2, 17, 30)
+    assert [CN.source(year) for year in (2025, 2026, 2027)] == ["notice of 2025", "notice of 2026", ""]
 
 
 def test_late_december_waits_for_the_next_years_notice():
@@ -106,6 +109,14 @@ def test_late_december_waits_for_the_next_years_notice():
     assert (before.due, before.unpublished) == (cn(2026, 12, 29), (2027,))
     assert (after.due, after.unpublished) == (cn(2026, 12, 28), ())
     assert before.earliest <= after.due
+    assert [CN.day(date(2026, 12, day)).assumed for day in (25, 26)] == [False, True]
+
+
+def test_what_waits_for_no_notice_is_due_at_the_earliest_when_it_is_due():
+    last_known = cn(2026, 12, 31, 9)
+    for counted in (CN.add_hours(last_known, 24), CN.end_of_same_day(last_known), CN.end_of_months(last_known, 1)):
+        assert (counted.earliest, counted.unpublished) == (counted.due, ())
+    assert told(CN.end_of_same_day(last_known)) == [("12-31", True, "calendar_day")]
 
 
 def test_hours_run_through_a_change_of_the_wall_clock():
@@ -167,3 +178,4 @@ def test_a_count_ends_on_a_working_day(moment: datetime, n: int):
     for counted in (CN.end_of_days(moment, n), CN.end_of_working_days(moment, n)):
         assert counted.days[-1].why in {Why.WORKING, Why.MAKE_UP}
         assert counted.due > moment
+        assert counted.unpublished or counted.earliest == counted.due

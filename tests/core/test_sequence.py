@@ -14,6 +14,9 @@ from hypothesis import strategies as st
         ([998, 1], [1]),
         ([9_998, 9_999, 1, 3], [1]),
         ([9_997, 2], [3]),
+        ([997, 999], [1]),  # the last number before a wrap
+        ([1, 1_000], [998]),  # a fourth digit means a counter of four
+        ([10**17 - 1, 1], []),  # further than floats count
         ([1, 2, 5, 3, 4], []),  # out of order is not a hole
         ([5, 4, 3, 2, 1], []),
         ([7, 7, 7], []),
@@ -28,6 +31,8 @@ def test_holes(numbers, missing):
 
 def test_a_restarted_counter_is_a_note():
     assert list(holes([600, 601, 1, 2])) == [Hole(before=1, after=2, missing=398, restart=True)]
+    # A quarter of the counter may still be lost files, one more may not.
+    assert [hole.restart for hole in (*holes([1, 252]), *holes([1, 253]))] == [False, True]
     assert list(holes([1500, 1501, 1, 2])) == [Hole(before=3, after=0, missing=1497, restart=True)]
 
 

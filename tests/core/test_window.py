@@ -55,6 +55,7 @@ def test_the_clock_on_the_wall_counts_where_it_is_put_forward():
     now = china("2026-03-28 12:00", berlin)  # in the night that follows 02:00 is 03:00
     opens = window.opens(now)
     assert opens == china("2026-03-29 01:00", berlin)
+    assert opens.tzinfo is UTC
     last = opens + timedelta(hours=2) - timedelta(seconds=1)
     assert window.opens(last) == last
     assert window.opens(last + timedelta(seconds=1)) == china("2026-04-05 01:00", berlin)
@@ -86,6 +87,11 @@ def test_what_is_no_window_is_refused(text, what):
     with pytest.raises(NoWindow, match=what) as told:
         parse(text)
     assert told.value.remedy.startswith(("Write", "A whole day"))
+
+
+def test_of_what_is_written_forty_characters_are_shown():
+    with pytest.raises(NoWindow, match='"' + "x" * 40 + '"'):
+        parse("x" * 41)
 
 
 MINUTES = st.integers(0, DAY_MIN - 1)

@@ -9,6 +9,7 @@ in are copies under ``build/mutants``.
 import argparse
 import fnmatch
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ HERE = ROOT / "build" / "mutants"
 ACCEPTED = Path(__file__).with_name("accepted.toml")
 TOOL = ROOT / ".venv-mutants" / "bin" / "mutmut"
 COPIED = ("drivers", "tests", "config", "docs", "README.md")
+LITERAL = re.compile(r"""("[^"\\\n]*"|'[^'\\\n]*')""")
 WELL = ("killed", "timeout", "segfault")
 """What became of a mutant that was noticed."""
 
@@ -32,7 +34,7 @@ source_paths = ["src"]
 only_mutate = [{mutated}]
 do_not_mutate = ["src/{core}/words_zh/*"]
 pytest_add_cli_args_test_selection = ["tests/core"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-W", "ignore"]
+pytest_add_cli_args = ["-p", "nearest", "-p", "no:cacheprovider", "-W", "ignore"]
 also_copy = ["drivers", "tests", "config", "docs", "README.md"]
 """
 
@@ -52,7 +54,8 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     tree = built(asked.modules)
-    env = os.environ | {"HYPOTHESIS_PROFILE": "ci", "PYTHONPATH": str(tree / "drivers")}
+    paths = os.pathsep.join([str(tree / "drivers"), str(tree / "tests" / "mutants")])
+    env = os.environ | {"HYPOTHESIS_PROFILE": "mutants", "PYTHONPATH": paths}
     command = [TOOL, "run", "--max-children", str(asked.at_once)]
     ran = subprocess.run(command, cwd=tree, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     mutants = found(tree, env)
@@ -107,7 +110,7 @@ def judged(mutants: list[Mutant], accepted: list[dict[str, str]]) -> int:
     run = {mutant.name.rpartition(".")[0] for mutant in mutants}
     idle = [t for n, t in enumerate(accepted) if n not in used and t["of"].rpartition(".")[0] in run]
     for told in idle:
-        print(f"\nexplained, and not there: {told['of']} {told['change']!r}")
+        print(f"\nexplained, and not there: {told['of']} {told.get('change', '(wording)')!r}")
     noticed = sum(mutant.fate in WELL for mutant in mutants)
     print(
         f"\n{len(mutants)} mutants: {noticed} noticed, {len(mutants) - noticed - len(left)} explained, {len(left)} left"
@@ -116,9 +119,29 @@ def judged(mutants: list[Mutant], accepted: list[dict[str, str]]) -> int:
 
 
 def _is(told: dict[str, str], mutant: Mutant) -> bool:
-    """Whether this explanation is of this mutant: by its function, and by what the changed line says."""
+    """Whether this explanation is of this mutant: by its function, and by what the changed line says.
+
+    One without ``change`` is of every change of a sentence there, and of nothing else.
+    """
     function = mutant.name.rpartition("__mutmut_")[0]
-    return fnmatch.fnmatchcase(function, told["of"]) and told["change"] in mutant.change
+    if not fnmatch.fnmatchcase(function, told["of"]):
+        return False
+    return told["change"] in mutant.change if "change" in told else _is_wording(mutant.change)
+
+
+def _is_wording(change: str) -> bool:
+    """Whether one literal is other than before, by the tool's own marks or by case, and it is of more than one word.
+
+    So never a code, a key or a name, and never a sentence that is gone.
+    """
+    before, after = (
+        "\n".join(line[1:] for line in change.splitlines() if line.startswith(sign)) for sign in ("-", "+")
+    )
+    others = [(old, new) for old, new in zip(LITERAL.split(before), LITERAL.split(after), strict=False) if old != new]
+    if len(LITERAL.split(before)) != len(LITERAL.split(after)) or len(others) != 1:
+        return False
+    old, new = (literal[1:-1] for literal in others[0])
+    return new in {f"XX{old}XX", old.lower(), old.upper()} and re.search(r"\w \w", old) is not None
 
 
 if __name__ == "__main__":

@@ -35,15 +35,16 @@ def parse(text: str) -> tuple[Span, ...]:
 
     An hour past midnight belongs to the day it began on: "fri 19:00-07:00" ends on Saturday morning.
     """
-    found = _SPAN.fullmatch(text.strip().lower())
+    text = text.strip()
+    found = _SPAN.fullmatch(text.lower())
     remedy = 'Write days and hours: "mon-fri 19:00-07:00", "sun 00:00-24:00".'
     if not found or found[1] not in DAYS or (found[2] or found[1]) not in DAYS:
         raise NoWindow(f'is no window: "{text[:40]}".', remedy)
     begin_min, end_min = _minutes(found[3], found[4]), _minutes(found[5], found[6])
     if begin_min is None or end_min is None or begin_min == DAY_MIN:
-        raise NoWindow(f'names an hour that no day has: "{text[:40]}".', remedy)
+        raise NoWindow(f'names an hour that no day has: "{text}".', remedy)
     if begin_min == end_min:
-        raise NoWindow(f'begins and ends at one moment: "{text[:40]}".', 'A whole day is "00:00-24:00".')
+        raise NoWindow(f'begins and ends at one moment: "{text}".', 'A whole day is "00:00-24:00".')
     first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
     end_min += DAY_MIN if end_min < begin_min else 0
     return tuple(
@@ -87,5 +88,6 @@ class Window:
             for span in self._spans:
                 if span.day == day.weekday():
                     # By the clock on the wall, also on a day on which it is put forward or back.
-                    begin, end = day + timedelta(minutes=span.begin_min), day + timedelta(minutes=span.end_min)
-                    yield begin.astimezone(UTC), end.astimezone(UTC)
+                    walls = (day + timedelta(minutes=minute) for minute in (span.begin_min, span.end_min))
+                    begin, end = (wall.astimezone(UTC) for wall in walls)
+                    yield begin, end
