@@ -6,6 +6,7 @@ next working day, and the last day ends at 24:00, or at the close of business wh
 and which weekends are worked instead (调休), the State Council publishes year by year: that is data, never guessed.
 """
 
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -133,7 +134,7 @@ class Calendar:
         _at_least_one(n)
         start = self.local_day(moment)
         year, month = divmod(start.year * 12 + start.month - 1 + n, 12)
-        last_of_month = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - ONE_DAY).day
+        _, last_of_month = monthrange(year, month + 1)
         due = self._end(date(year, month + 1, min(start.day, last_of_month)), None)
         return Counted(due=due, earliest=due)
 
