@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from bwcdock.core.facts import Corrected, Obligation
+from bwcdock.core.facts import Corrected, Finding, Obligation, Severity
 from bwcdock.core.local import Local, tighten
 from bwcdock.core.rulepack import Period, Ruled, RulePack
 from bwcdock.core.rules import EPOCH, Basis, Extension, Standing, archive_due, met_when, oblige, reckon, verdict
@@ -39,6 +39,16 @@ def basis_of(case: dict[str, Any]) -> Basis:
     )
 
 
+def said(findings: tuple[Finding, ...]) -> list[str]:
+    """Their codes, after a look at what each of them owes a person."""
+    for finding in findings:
+        assert finding.severity is Severity.WARN
+        assert finding.what.endswith((".", "。"))
+        assert finding.remedy.endswith(".")
+        assert set(dict(finding.evidence)) >= {"article", "quote"}
+    return [finding.code for finding in findings]
+
+
 def clause_of(pack: RulePack, name: str) -> Ruled:
     clause = {"": pack.deadline, "away": pack.deadline.away, "extension": pack.deadline.extension}[name]
     assert clause is not None
@@ -50,7 +60,7 @@ def test_worked_deadlines(case: dict[str, Any]):
     pack, basis = PACKS[case["pack"]], basis_of(case)
     obligation, findings = oblige(pack, basis, CALENDAR, ("centre",))
     assert obligation.due.astimezone(SHANGHAI).replace(tzinfo=None) == case["due"]
-    assert [finding.code for finding in findings] == case.get("findings", [])
+    assert said(findings) == case.get("findings", [])
     assert obligation.article == case["article"]
     assert obligation.quote == clause_of(pack, case.get("clause", "")).quote
     assert obligation.met_by == pack.deadline.met_by
@@ -60,7 +70,7 @@ def test_worked_deadlines(case: dict[str, Any]):
         known = replace(basis, tags=basis.tags | set(later["tags"]))
         again, findings = oblige(pack, known, CALENDAR, ("centre",))
         assert again.due.astimezone(SHANGHAI).replace(tzinfo=None) == later["due"]
-        assert [finding.code for finding in findings] == later["findings"]
+        assert said(findings) == later["findings"]
 
 
 def test_the_table_has_its_worked_cases_for_each_pack():
@@ -97,6 +107,18 @@ def test_an_obligation_names_its_words_and_all_it_rests_on():
     assert [value for key, value in obligation.rests_on if key == "tag"] == ["case", "evidence"]
 
 
+def test_where_only_the_start_is_known_it_counts_from_the_start_and_says_so():
+    started, docked = cn(2026, 6, 10, 14), cn(2026, 6, 10, 15)
+    obligation, findings = oblige(
+        PACKS["S1"], Basis(listed_at=docked, corrected=when(None, start=started)), CALENDAR, ()
+    )
+    assert (obligation.basis, obligation.basis_at, said(findings)) == ("recording_start", started, [])
+    after = Basis(listed_at=docked, corrected=when(None, start=docked + timedelta(hours=1)))
+    obligation, (finding,) = oblige(PACKS["S1"], after, CALENDAR, ())
+    assert (obligation.basis, finding.code) == ("listed_at", "deadline.end-after-docking")
+    assert "counts from docking instead" in finding.what
+
+
 def test_a_refusal_names_the_tag_and_the_words():
     basis = Basis(
         listed_at=cn(2026, 6, 10, 16), corrected=when(cn(2026, 6, 10, 15)), extension=BY_CONSENT,
@@ -120,7 +142,7 @@ def test_a_central_store_without_a_sink_can_never_be_met():
     _, findings = oblige(
         PACKS["S2"], Basis(listed_at=cn(2026, 6, 8, 11), corrected=when(cn(2026, 6, 8, 10))), CALENDAR, ()
     )
-    assert [finding.code for finding in findings] == ["deadline.no-sink"]
+    assert said(findings) == ["deadline.no-sink"]
 
 
 def test_reckoning_explains_every_day():
@@ -135,7 +157,19 @@ def test_no_claim_is_too_wild_to_judge(pack: RulePack, end: datetime):
     corrected = when(end, doubt=timedelta(days=400_000))
     obligation, findings = oblige(pack, Basis(listed_at=cn(2026, 6, 12), corrected=corrected), CALENDAR, ("centre",))
     assert obligation.due <= cn(2026, 6, 17)
-    assert findings
+    assert said(findings)
+
+
+def test_the_very_moment_of_docking_is_no_time_after_it():
+    docked, hour = cn(2026, 6, 10, 15), timedelta(hours=1)
+    for corrected, counted_from, codes in (
+        (when(docked), "recording_end", []),
+        (when(docked, start=docked - hour), "recording_end", []),
+        (when(docked + hour, start=docked), "recording_start", ["deadline.end-after-docking"]),
+    ):
+        basis = Basis(listed_at=docked, corrected=corrected)
+        obligation, findings = oblige(PACKS["S1"], basis, CALENDAR, ())
+        assert (obligation.basis, obligation.basis_at, said(findings)) == (counted_from, docked, codes)
 
 
 def test_an_allowance_made_tighter_than_the_rule_itself_takes_no_time_away():
@@ -220,7 +254,7 @@ def test_the_life_of_a_deadline():
     assert verdict(OWED, None, DUE).kind is Standing.OVERDUE
     assert verdict(OWED, DUE - second, DUE + second).kind is Standing.MET
     assert verdict(OWED, DUE, DUE + second).kind is Standing.LATE
-    assert verdict(OWED, None, DUE).article == "第二十一条"
+    assert (verdict(OWED, None, DUE).article, verdict(OWED, None, DUE).due) == ("第二十一条", DUE)
 
 
 def test_seconds_left_round_down():
@@ -259,6 +293,15 @@ def test_nothing_past_due_is_ever_called_not_due(
         assert (said.kind is Standing.OVERDUE) == (now >= obligation.due)
     else:
         assert said.kind is (Standing.MET if met < obligation.due else Standing.LATE)
+
+
+@given(pack=anyone, basis=bases())
+@settings(max_examples=100, deadline=None)
+def test_what_it_counts_from_is_among_what_it_rests_on(pack: RulePack, basis: Basis):
+    obligation, findings = oblige(pack, basis, CALENDAR, ())
+    named = datetime.fromisoformat(dict(obligation.rests_on)[obligation.basis])
+    assert obligation.basis_at < max(named, EPOCH) + timedelta(milliseconds=1)
+    said(findings)
 
 
 @given(pack=anyone, basis=bases(), more=spans)

@@ -169,17 +169,18 @@ def _recorded(pack: RulePack, basis: Basis) -> tuple[str, datetime, tuple[Findin
     """The earliest the recording can have ended, what that rests on, and every doubt without a bound."""
     start, end = basis.corrected.start, basis.corrected.end
     remedy = "Compare the recorder's clock with the station's, and have the officer state when the recording ended."
-    counted_from, claimed = "recording_end", end or start
+    counted_from, claimed = "recording_end", end
+    if end is None:
+        counted_from, claimed = "recording_start", start
     if claimed is None:
         what = "When the recording ended is not known; its deadline counts from docking, the latest it can have been."
         return "listed_at", basis.listed_at, (_finding("deadline.end-unknown", what, remedy, pack.deadline),)
     said: tuple[Finding, ...] = ()
-    disproved = _earliest(basis, claimed) > basis.listed_at
+    disproved, since = _earliest(basis, claimed) > basis.listed_at, "docking"
     if end is not None and start is not None and start <= basis.listed_at < end:
         # Of an end that cannot be only the start is left: it ended after that, and nobody can say how long after.
-        counted_from, claimed = "recording_start", start
+        counted_from, claimed, since = "recording_start", start, "the start it claims"
     if disproved:
-        since = "the start it claims" if counted_from == "recording_start" else "docking"
         what = f"The recorder claims a time after docking; its deadline counts from {since} instead."
         said = (_finding("deadline.end-after-docking", what, remedy, pack.deadline),)
     earliest = _earliest(basis, claimed)
