@@ -1,7 +1,7 @@
 """Holes, doubles and misplaced files are told once each, and an ordinary card tells nothing."""
 
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import process_time
 
 from bwcdock.core.completeness import MAX_PER_CODE, Known, judge
 from bwcdock.core.facts import Claim, Drift, Item, Kind, Severity
@@ -222,9 +222,9 @@ def test_the_pack_article_is_cited():
 
 def test_twenty_thousand_files_take_no_time_worth_noting():
     card = [item(n % 9_999 + 1, 5 * n, path=str(n)) for n in range(20_000)]
-    began = perf_counter()
+    began = process_time()
     judge(card, [known(old) for old in card[:10_000]], at(5 * 10_000), at(10**6), None)
-    assert perf_counter() - began < 3  # measured 0.15 s; n² would take minutes
+    assert process_time() - began < 3  # measured 0.15 s; n² would take minutes
 
 
 MOMENT = st.none() | st.datetimes(timezones=st.just(UTC))
