@@ -97,11 +97,81 @@ def test_dirty_card_is_a_note_and_the_drivers_notes_come_last_untouched():
     assert assess(IDENTITY, Condition(notes=(note,)), Limits(), NOW, articles={"name": "x"})[-1] is note
 
 
-def test_findings_carry_figures_and_remedy():
-    (finding,) = assess(IDENTITY, Condition(**FINE, drift=drift(95_000, 2_000)), Limits(), NOW)
-    assert finding.what == "The clock of recorder 0012345 is 1 min 35 s fast (± 2 s, measured by protocol)."
-    assert "校时" in finding.remedy
-    assert {"offset_s": "95", "uncertainty_s": "2", "method": "protocol"}.items() <= dict(finding.evidence).items()
+CLOCK = {"method": "protocol", "read_at": "2024-05-01T09:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "what", "evidence"),
+    [
+        (
+            {"drift": drift(95_000, 2_000)},
+            "The clock of recorder 0012345 is 1 min 35 s fast (± 2 s, measured by protocol).",
+            CLOCK | {"offset_s": "95", "uncertainty_s": "2", "bound": "exact"},
+        ),
+        (
+            {"drift": drift(-4_500)},
+            "The clock of recorder 0012345 is 4.5 s slow (± 0.5 s, measured by protocol).",
+            CLOCK | {"offset_s": "-4.5", "uncertainty_s": "0.5", "bound": "exact"},
+        ),
+        ({"drift": None}, "The clock of recorder 0012345 is not known: it cannot be read.", {}),
+        (
+            {"drift": drift(90_000, age=timedelta(days=2))},
+            "The clock of recorder 0012345 is not known: its last reading is too old.",
+            {
+                "offset_s": "90", "uncertainty_s": "0.5", "method": "protocol", "bound": "exact",
+                "read_at": "2024-04-29T09:00:00+00:00",
+            },
+        ),
+        (
+            {"drift": drift(3_000, bound="at_least")},
+            "The clock of recorder 0012345 is not known: only a lower bound of its error is known.",
+            CLOCK | {"offset_s": "3", "uncertainty_s": "0.5", "bound": "at_least"},
+        ),
+        (
+            {"drift": drift(60_000, bound="at_least")},
+            "The clock of recorder 0012345 is at least 1 min fast, perhaps more.",
+            CLOCK | {"offset_s": "60", "uncertainty_s": "0.5", "bound": "at_least"},
+        ),
+        (
+            {"drift": drift(-60_001, bound="at_least")},
+            "The clock of recorder 0012345 is at least 1 min slow, perhaps more.",
+            CLOCK | {"offset_s": "-60.001", "uncertainty_s": "0.5", "bound": "at_least"},
+        ),
+        ({"battery": None}, "The battery of recorder 0012345 is not known: it does not tell.", {}),
+        (
+            {"battery": 7},
+            "The battery of recorder 0012345 is at 7 %, below 20 %.",
+            {"percent": "7", "limit_percent": "20"},
+        ),
+        ({"storage_free": None}, "The free storage of recorder 0012345 is not known.", {}),
+        (
+            {"storage_free": 4 * GB},
+            "The storage of recorder 0012345 has 4.0 GB free (6 %), below 6.4 GB.",
+            {"free": "4000000000", "total": "64000000000", "limit": "6400000000"},
+        ),
+        (
+            {"storage_free": 0, "storage_total": None},
+            "The storage of recorder 0012345 has 0.0 GB free, below 5.2 GB.",
+            {"free": "0", "total": "", "limit": "5200000000"},
+        ),
+        (
+            {"dirty": True},
+            "The card of recorder 0012345 was not closed properly: its last recording is probably cut short.",
+            {"dirty": "yes"},
+        ),
+    ],
+)  # fmt: skip
+def test_findings_carry_figures_and_remedy(condition, what, evidence):
+    (finding,) = assess(IDENTITY, Condition(**FINE | {"drift": drift(0)} | condition), Limits(), NOW)
+    assert (finding.what, dict(finding.evidence)) == (what, evidence)
+    assert finding.remedy.endswith(".")
+
+
+def test_a_wrong_zone_is_told_beside_the_clock_that_is_off():
+    off, zone = assess(IDENTITY, Condition(**FINE, drift=drift(-8 * 3_600_000)), Limits(), NOW)
+    assert "off by -8 h almost exactly" in zone.what
+    assert zone.evidence == (*off.evidence, ("zone_minutes", "-480"))
+    assert zone.remedy.endswith(".")
 
 
 def test_articles_go_into_the_evidence_of_their_check_only():

@@ -151,6 +151,24 @@ def test_container_clock(zone, shift_s, code):
     assert all(finding.severity is Severity.NOTE for finding in found)
 
 
+def test_a_container_that_disagrees_is_told_with_both_dates():
+    claim = "2024-05-01T01:00:00+00:00 / 2024-05-01T01:01:00+00:00"
+    listed, lasts = item(), {"container": "mp4", "duration_ms": 60_000}
+    (zone,) = container_clock(listed, MediaFacts(started=at(7 * 3600 + 1800), **lasts))
+    assert zone.what == "The container's date is +7.5 h from the claim: probably another time zone."
+    assert dict(zone.evidence) == {
+        "path": "DCIM/a.MP4", "claim": claim, "container": "2024-05-01T08:30:00+00:00", "difference_ms": "27000000",
+        "zone_minutes": "450",
+    }  # fmt: skip
+    (other,) = container_clock(listed, MediaFacts(started=at(-1234), **lasts))
+    assert other.what == "The container's date is -1234 s from the claimed start."
+    assert dict(other.evidence) == {
+        "path": "DCIM/a.MP4", "claim": claim, "container": "2024-05-01T00:39:26+00:00", "difference_ms": "-1234000",
+    }  # fmt: skip
+    assert zone.remedy.endswith(".")
+    assert other.remedy.endswith(".")
+
+
 def test_container_clock_says_nothing_where_it_cannot_compare():
     assert not container_clock(item(), MediaFacts())
     assert not container_clock(item(), MediaFacts(started=datetime(1970, 1, 1, tzinfo=UTC)))

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from time import process_time
 
+import pytest
 from bwcdock.core.completeness import MAX_PER_CODE, Known, judge
 from bwcdock.core.facts import Claim, Drift, Item, Kind, Severity
 from hypothesis import given, settings
@@ -196,6 +197,88 @@ def test_the_same_content_is_not_changed_by_fat_rounding_or_a_new_zone_setting()
 def test_a_name_that_came_round_again_is_a_note():
     (finding,) = judge([item(1, 5000, path="x")], [known(item(1, 5, path="x"))], NEVER, at(9000), None)
     assert (finding.code, finding.severity) == ("content.changed", Severity.NOTE)
+
+
+# --- how each is told ---------------------------------------------------------------------------------------------
+
+TEN, DATED = "2024-05-01T02:00:00+00:00", {"method": "uncorrected", "uncertainty_ms": "1000"}
+
+
+@pytest.mark.parametrize(
+    ("items", "before", "what", "evidence"),
+    [
+        (
+            [item(1, series="A"), item(3, series="A")], [],
+            "1 running number is missing between 1 and 3 of series A.",
+            {"series": "A", "before": "DCIM/0001.MP4", "after": "DCIM/0003.MP4", "missing": "1"},
+        ),
+        (
+            [item(500, 0), item(501, 5), item(1, 10)], [],
+            "498 running numbers are missing between 1 and 500; the counter was probably restarted.",
+            {"series": "", "before": "DCIM/0001.MP4", "after": "DCIM/0500.MP4", "missing": "498"},
+        ),
+        (
+            [item(1, 0, 60), item(2, 57)], [],
+            "Two recordings of one recorder claim the same 3 min.",
+            {
+                "first": "DCIM/0001.MP4", "first_end": TEN, "second": "DCIM/0002.MP4",
+                "second_start": "2024-05-01T01:57:00+00:00",
+            },
+        ),
+        (
+            [item(1, 0, 60, activity="a"), item(2, 62, activity="a")], [],
+            "Recording paused for 2 min inside one activity.",
+            {
+                "activity": "a", "before": "DCIM/0001.MP4", "before_end": TEN, "after": "DCIM/0002.MP4",
+                "after_start": "2024-05-01T02:02:00+00:00", "pause_ms": "120000",
+            },
+        ),
+        (
+            [item(1, 2 * 1440 + 60, 0)], [],
+            "A file is dated 1 h in the future.",
+            DATED | {
+                "path": "DCIM/0001.MP4", "time": "2024-05-03T02:00:00+00:00", "against": "2024-05-03T01:00:00+00:00",
+            },
+        ),
+        (
+            [item(1, 60, 0)], [],
+            "A new file is dated 1 h before the last docking, "
+            "but was not there then: a clock set back, a later re-recording, or a file put in.",
+            DATED | {"path": "DCIM/0001.MP4", "time": TEN, "against": "2024-05-01T03:00:00+00:00"},
+        ),
+        (
+            [item(1, 60, 0)], [item(1, 60, 0, size=7)],
+            "A file seen before has another size or time now: it was changed on the recorder.",
+            {"path": "DCIM/0001.MP4", "record": "rDCIM/0001.MP4", "size": "7 → 1000", "modified": f"{TEN} → {TEN}"},
+        ),
+        (
+            [item(1, 60, 0)], [item(1, 0, 0, size=7)],
+            "A name seen before now holds a later recording.",
+            {
+                "path": "DCIM/0001.MP4", "record": "rDCIM/0001.MP4", "size": "7 → 1000",
+                "modified": f"2024-05-01T01:00:00+00:00 → {TEN}",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_each_says_what_it_rests_on(items, before, what, evidence):
+    last = at(120) if "against" in evidence and "before the last" in what else NEVER
+    (finding,) = judge(items, [known(old) for old in before], last, NOW, None)
+    assert (finding.what, dict(finding.evidence)) == (what, evidence)
+    assert finding.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("basis", "is_sure"), [("protocol", True), ("", True), ("folder-name", False), ("none", False)]
+)
+def test_two_folders_of_one_name_may_be_two_recorders(basis, is_sure):
+    old, later = item(1, size=7), item(1, 5000)
+    (finding,) = judge([item(1)], [known(old)], NEVER, NOW, None, basis=basis)
+    assert (finding.severity, "on the recorder" in finding.what) == (Severity.WARN, is_sure)
+    assert ("two folders have the same name" in finding.remedy) is not is_sure
+    assert dict(finding.evidence)["size"] == "7 → 1000"
+    (again,) = judge([later], [known(old)], NEVER, at(9000), None, basis=basis)
+    assert (again.severity, again.what) == (Severity.NOTE, "A name seen before now holds a later recording.")
 
 
 # --- limits -------------------------------------------------------------------------------------------------------
