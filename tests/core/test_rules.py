@@ -98,7 +98,7 @@ def test_an_obligation_names_its_words_and_all_it_rests_on():
     obligation, _ = oblige(PACKS["S4"], basis, CALENDAR, ("centre",))
     rests_on = dict(obligation.rests_on)
     assert "2个工作日内" in obligation.quote
-    assert obligation.sinks == ("centre",)
+    assert (obligation.pack, obligation.sinks) == (PACKS["S4"].name, ("centre",))
     assert (obligation.basis, obligation.basis_at) == ("recording_end", cn(2025, 9, 30, 15))
     assert rests_on["recording_end"] == "2025-09-30T07:00:00.000+00:00"
     assert rests_on["extension"] == "unit-head: 连续执法"
@@ -143,6 +143,8 @@ def test_a_central_store_without_a_sink_can_never_be_met():
         PACKS["S2"], Basis(listed_at=cn(2026, 6, 8, 11), corrected=when(cn(2026, 6, 8, 10))), CALENDAR, ()
     )
     assert said(findings) == ["deadline.no-sink"]
+    _, findings = oblige(PACKS["S2"], Basis(listed_at=cn(2026, 6, 8, 11), corrected=when(None)), CALENDAR, ())
+    assert said(findings) == ["deadline.end-unknown", "deadline.no-sink"]
 
 
 def test_reckoning_explains_every_day():
@@ -170,6 +172,22 @@ def test_the_very_moment_of_docking_is_no_time_after_it():
         basis = Basis(listed_at=docked, corrected=corrected)
         obligation, findings = oblige(PACKS["S1"], basis, CALENDAR, ())
         assert (obligation.basis, obligation.basis_at, said(findings)) == (counted_from, docked, codes)
+
+
+def test_a_month_old_is_believed_and_a_second_more_is_doubted():
+    ended = cn(2026, 5, 1, 9)
+    for more, codes in ((timedelta(0), []), (timedelta(seconds=1), ["deadline.end-doubtful"])):
+        basis = Basis(listed_at=ended + timedelta(days=31) + more, corrected=when(ended))
+        obligation, findings = oblige(PACKS["S1"], basis, CALENDAR, ())
+        assert (obligation.basis, obligation.basis_at, said(findings)) == ("recording_end", ended, codes)
+
+
+def test_the_very_moment_it_was_seen_without_the_file_is_no_time_before_it():
+    seen, doubt = cn(2026, 6, 10, 15), timedelta(minutes=30)
+    for corrected, counted_from in ((when(seen), "recording_end"), (when(seen - doubt, doubt=doubt), "not_before")):
+        basis = Basis(listed_at=cn(2026, 6, 10, 16), corrected=corrected, not_before=seen)
+        obligation, findings = oblige(PACKS["S1"], basis, CALENDAR, ())
+        assert (obligation.basis, obligation.basis_at, findings) == (counted_from, seen, ())
 
 
 def test_an_allowance_made_tighter_than_the_rule_itself_takes_no_time_away():
