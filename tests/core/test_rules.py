@@ -49,6 +49,10 @@ def said(findings: tuple[Finding, ...]) -> list[str]:
     return [finding.code for finding in findings]
 
 
+def kept_from(obligation: Obligation) -> datetime:
+    return datetime.fromisoformat(dict(obligation.rests_on)["kept_from"])
+
+
 def clause_of(pack: RulePack, name: str) -> Ruled:
     clause = {"": pack.deadline, "away": pack.deadline.away, "extension": pack.deadline.extension}[name]
     assert clause is not None
@@ -180,6 +184,7 @@ def test_a_month_old_is_believed_and_a_second_more_is_doubted():
         basis = Basis(listed_at=ended + timedelta(days=31) + more, corrected=when(ended))
         obligation, findings = oblige(PACKS["S1"], basis, CALENDAR, ())
         assert (obligation.basis, obligation.basis_at, said(findings)) == ("recording_end", ended, codes)
+        assert kept_from(obligation) == (basis.listed_at if codes else ended)
 
 
 def test_the_very_moment_it_was_seen_without_the_file_is_no_time_before_it():
@@ -188,6 +193,7 @@ def test_the_very_moment_it_was_seen_without_the_file_is_no_time_before_it():
         basis = Basis(listed_at=cn(2026, 6, 10, 16), corrected=corrected, not_before=seen)
         obligation, findings = oblige(PACKS["S1"], basis, CALENDAR, ())
         assert (obligation.basis, obligation.basis_at, findings) == (counted_from, seen, ())
+        assert kept_from(obligation) == (seen if counted_from == "recording_end" else basis.listed_at)
 
 
 def test_an_allowance_made_tighter_than_the_rule_itself_takes_no_time_away():

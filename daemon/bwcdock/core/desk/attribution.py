@@ -82,7 +82,10 @@ def judge(
         elif not holder:
             what = f"{serial} was used by {person} and is issued to nobody."
             found.append(_finding("device.not-issued", what, "Enter the issue, or ask how he came to it.", pack))
-    return tuple({finding.code: finding for finding in reversed(found)}.values())[::-1]
+    first: dict[str, Finding] = {}
+    for finding in found:
+        first.setdefault(finding.code, finding)
+    return tuple(first.values())
 
 
 def _finding(code: str, what: str, remedy: str, pack: RulePack) -> Finding:
