@@ -96,19 +96,60 @@ def test_the_case_file_has_its_own_clock(case: dict[str, Any]):
 
 def test_an_obligation_names_its_words_and_all_it_rests_on():
     basis = Basis(
-        listed_at=cn(2025, 9, 30, 16), corrected=when(cn(2025, 9, 30, 15)), extension=BY_CONSENT,
+        listed_at=cn(2025, 9, 30, 16),
+        corrected=when(cn(2025, 9, 30, 15), doubt=timedelta(seconds=2), start=cn(2025, 9, 30, 14)),
+        not_before=cn(2025, 9, 29, 9),
+        activity_end=cn(2025, 9, 30, 17),
+        returned=cn(2025, 9, 30, 18),
+        ground="remote",
+        extension=replace(BY_CONSENT, granted_at=cn(2025, 9, 30, 15, 30)),
         tags=frozenset({"evidence", "case"}),
-    )  # fmt: skip
+    )
     obligation, _ = oblige(PACKS["S4"], basis, CALENDAR, ("centre",))
-    rests_on = dict(obligation.rests_on)
     assert "2个工作日内" in obligation.quote
     assert (obligation.pack, obligation.sinks) == (PACKS["S4"].name, ("centre",))
-    assert (obligation.basis, obligation.basis_at) == ("recording_end", cn(2025, 9, 30, 15))
-    assert rests_on["recording_end"] == "2025-09-30T07:00:00.000+00:00"
-    assert rests_on["extension"] == "unit-head: 连续执法"
-    assert rests_on["holidays_2025"].startswith("chinesecalendar ")
-    assert len(rests_on["pack_sha256"]) == 64
-    assert [value for key, value in obligation.rests_on if key == "tag"] == ["case", "evidence"]
+    assert (obligation.basis, obligation.basis_at) == ("recording_end", cn(2025, 9, 30, 14, 59, 58))
+    assert obligation.rests_on == (
+        ("listed_at", "2025-09-30T08:00:00.000+00:00"),
+        ("not_before", "2025-09-29T01:00:00.000+00:00"),
+        ("recording_start", "2025-09-30T06:00:00.000+00:00"),
+        ("recording_end", "2025-09-30T07:00:00.000+00:00"),
+        ("activity_end", "2025-09-30T09:00:00.000+00:00"),
+        ("returned", "2025-09-30T10:00:00.000+00:00"),
+        ("extension_granted_at", "2025-09-30T07:30:00.000+00:00"),
+        ("clock_method", "protocol"),
+        ("clock_uncertainty_ms", "2000"),
+        ("ground", "remote"),
+        ("extension", "unit-head: 连续执法"),
+        ("tag", "case"),
+        ("tag", "evidence"),
+        ("zone", "Asia/Shanghai"),
+        ("holidays_2025", CALENDAR.source(2025)),
+        ("regulation", PACKS["S4"].title),
+        ("pack_sha256", PACKS["S4"].digest),
+        ("kept_as", "evidence"),
+        ("kept_how", "permanent"),
+        ("kept_from", "2025-09-30T07:00:02.000+00:00"),
+    )
+
+
+def test_what_is_not_known_is_left_out_of_what_it_rests_on():
+    plain = Basis(listed_at=cn(2026, 12, 31, 16), corrected=when(None))
+    obligation, _ = oblige(replace(PACKS["CLOSE"], digest=""), plain, CALENDAR, ())
+    assert obligation.rests_on == (
+        ("listed_at", "2026-12-31T08:00:00.000+00:00"),
+        ("clock_method", "protocol"),
+        ("clock_uncertainty_ms", "0"),
+        ("zone", "Asia/Shanghai"),
+        ("holidays_2026", CALENDAR.source(2026)),
+        ("holidays_2027", "unpublished"),
+        ("regulation", PACKS["CLOSE"].title),
+        ("tightened", "span: 2 working_days -> 2 working_days, close 17:30"),
+        ("tightened", "away_span: 2 working_days -> 2 working_days, close 17:30"),
+        ("kept_as", "floor"),
+        ("kept_how", "60 months"),
+        ("kept_from", "2026-12-31T08:00:00.000+00:00"),
+    )
 
 
 def test_where_only_the_start_is_known_it_counts_from_the_start_and_says_so():
