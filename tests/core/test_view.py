@@ -4,21 +4,29 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from bwcdock.core.clock_setting import english
 from bwcdock.core.facts import Condition, Corrected, Drift, Finding, MediaFacts, Severity
 from bwcdock.core.record import State as RecordState
 from bwcdock.core.rules import Standing
-from bwcdock.core.session import State
+from bwcdock.core.session import ClockSetting, State
+from bwcdock.core.statements import Label
 from bwcdock.core.view import (
     INCOMPLETE,
     LAMP_ZH,
     STANDING_ZH,
+    ClockView,
     Lamp,
+    RecordView,
+    SessionView,
+    SinkView,
+    citation,
     finding_view,
     judge,
     lamp,
     record_view,
     session_view,
 )
+from bwcdock.core.words_zh.states import clock_set, fault
 from hypothesis import given
 from hypothesis import strategies as st
 from lives import (
@@ -43,6 +51,7 @@ from lives import (
     item,
     life,
     listed,
+    locked,
     obliged,
     pulled,
     sealed,
@@ -219,6 +228,33 @@ def test_it_is_not_ready_to_issue_before_it_is_drained_or_with_something_set_apa
     assert not session_view(replace(DOCKED, records=("r1",)), {"r1": bad}, {}).ready
 
 
+def test_a_docking_with_all_there_is_to_say():
+    drift = Drift(method="protocol", offset_ms=90_500, uncertainty_ms=2000, read_at=NOON)
+    weak = finding(code="battery.low")
+    mine = {f"r{n}": replace(life(*LIVES[name]), id=f"r{n}") for n, name in enumerate(("listed", "pulled", "sealed"))}
+    session = replace(
+        DOCKED, records=(*mine, "finished"), size=4000, known=5, fault="read: It hung.", fault_hint="Dock it again.",
+        condition=Condition(battery=7, storage_free=1, storage_total=2, drift=drift), findings=(weak,),
+        clock=ClockSetting(how="protocol", before=drift, stands="taken", intended_at=NOON), departed_at=at(9),
+    )  # fmt: skip
+    told = fault(session.fault)
+    assert session_view(session, mine, {"r0": 400, "r1": 300}) == SessionView(
+        session="s1", recorder="A001", port="usb-1", slot=3, state="drained", lamp=Lamp.PULLING, files=4, bytes=4000,
+        known=5, moved=3400, sealed=2, quarantined=0, owed=3, arrived_at=NOON, departed_at=at(9), drift_s=90.5,
+        drift_uncertainty_s=2.0, drift_method="protocol", battery=7, storage_free=1, storage_total=2,
+        findings=(finding_view(weak),), do="Dock it again.", receipt="d", lacks=("battery",), fault="read: It hung.",
+        fault_zh=told.what, do_zh=told.do, lacks_zh=("电量",), clock_set=english(session.clock),
+        clock_set_zh=clock_set(session.clock),
+    )  # fmt: skip
+    untold = replace(DOCKED, findings=(finding(Severity.NOTE, code="clock.unknown"),))
+    assert session_view(untold, {}, {}).untold_zh == ("时钟",)
+
+
+def test_more_than_there_is_was_not_brought_in():
+    record = replace(life(*LIVES["listed"]), item=item(size=9000))
+    assert session_view(replace(DOCKED, records=("r1",), size=1000), {"r1": record}, {}).moved == 0
+
+
 def test_where_it_is_and_since_when():
     view = session_view(stay(*STAYS[State.DEPARTED]), {}, {})
     assert (view.session, view.recorder, view.port, view.slot) == ("s1", "A001", "usb-1", 3)
@@ -254,20 +290,53 @@ def test_a_record_before_the_pack_has_spoken():
 
 
 def test_a_record_with_all_there_is_to_say():
+    label = Label(
+        tags=frozenset({"dispute", "case"}), case="案1", category="占道", parties=("甲",), place="广场", event="投诉",
+        sensitive="privacy",
+    )  # fmt: skip
+    owed = obliged(due=at(7200), permanent=True, keep_until=at(9), rests_on=(("regulation", "某规定"),)).obligation
     record = replace(
-        life(*STORED),
+        life(*STORED, locked(until=at(99), hold=True)),
         item=item(officer="060213", markers=("important",)),
         corrected=Corrected(start=NOON, end=at(60), method="plug-file", offset_ms=-1500, uncertainty_ms=2500),
         media=MediaFacts(container="mp4", duration_ms=60_250, truncated=True),
+        obligation=owed,
+        label=label,
+        excuse="堵车",
     )
-    view = record_view(record, [finding()], at(100), 0.25)
-    assert (view.state, view.verdict, view.article, view.quote) == ("sealed", "met", "S4 第十三条", "…")
-    assert (view.sha256, view.blake3, view.size, view.path) == ("a" * 64, "a" * 64, 1000, "DCIM/a.MP4")
-    assert (view.clock.method, view.clock.offset_s, view.clock.uncertainty_s) == ("plug-file", -1.5, 2.5)
-    assert (view.recorded_start, view.recorded_end, view.duration_s, view.truncated) == (NOON, at(60), 60.25, True)
-    assert (view.officer, view.kind, view.markers, view.sessions) == ("060213", "video", ("important",), ("s1",))
-    assert [(s.name, s.confirmed_at, s.key, s.looked_again_at) for s in view.sinks] == [(CENTRE, at(4), "k/r1", at(5))]
-    assert view.findings == (finding_view(finding()),)
+    assert record_view(record, [finding()], at(100), 0.25) == RecordView(
+        id="r1", recorder="A001", path="DCIM/a.MP4", size=1000, sha256="a" * 64, blake3="a" * 64, state="sealed",
+        recorded_start=NOON, recorded_end=at(60),
+        clock=ClockView(method="plug-file", offset_s=-1.5, uncertainty_s=2.5),
+        due=at(7200), article="S4 第十三条", verdict="met", keep_until=at(9), permanent=True,
+        sinks=(
+            SinkView(
+                name=CENTRE, confirmed_at=at(4), key="k/r1", looked_again_at=at(5), locked_until=at(99),
+                locked_hold=True,
+            ),
+        ),
+        findings=(finding_view(finding()),), officer="060213", kind="video", markers=("important",), duration_s=60.25,
+        truncated=True, sealed_at=at(3), sessions=("s1",), seconds_left=7196, quote="…", regulation="某规定",
+        excuse="堵车", tags=("case", "dispute"), case="案1", category="占道", parties=("甲",), place="广场",
+        event="投诉",
+        sensitive="privacy",
+    )  # fmt: skip
+
+
+def test_a_record_of_which_little_is_known_says_so_and_nothing_else():
+    unlocked = record_view(life(*STORED), [], NOON, 0.25)
+    assert [(s.locked_until, s.locked_hold) for s in unlocked.sinks] == [(None, False)]
+    assert (unlocked.regulation, unlocked.duration_s, unlocked.truncated) == ("", None, False)
+    bare = record_view(replace(life(listed()), media=None), [], NOON, 0.25)
+    assert (bare.duration_s, bare.truncated, bare.regulation, bare.blake3) == (None, False, "", "")
+    waits = record_view(life(listed(), obliged(permanent=False)), [], NOON, 0.25)
+    assert waits.sinks == (SinkView(name=CENTRE, confirmed_at=None),)
+    assert waits.permanent is False
+
+
+def test_an_article_is_cited_with_the_title_of_its_regulation():
+    assert citation("S4 第十七条", "某规定") == "《某规定》第十七条"
+    assert citation("S4 第十七条", "") == "S4 第十七条"
 
 
 def test_sinks_that_owe_and_sinks_that_hold_are_each_named_once():
