@@ -18,6 +18,7 @@ from lives import (
     INTENDED,
     LOST,
     MIRROR,
+    NOON,
     QUARANTINED,
     RELEASED,
     SEALED,
@@ -87,6 +88,46 @@ def test_it_may_go_when_the_spool_has_let_go_of_it():
 )
 def test_each_missing_condition_keeps_it(because, record):
     assert reason(record) == because
+
+
+@pytest.mark.parametrize(
+    ("record", "now", "terms", "what"),
+    [
+        (life(*STORED), LATE, Erasing(), "Erasing is not switched on in the settings."),
+        (
+            life(*STORED), LATE, replace(TERMS, held=frozenset({"r1"})),
+            "It is held: the original carrier (原始载体) stays as it is.",
+        ),
+        (life(listed(), LOST), LATE, TERMS, "It is lost: its bytes are not proven anywhere else."),
+        (life(*BOTH, copy_bad(MIRROR), copy_bad(CENTRE)), LATE, TERMS, "Its copy in mirror, centre was found bad."),
+        (life(*BOTH[:-2]), LATE, TERMS, "It is not confirmed in centre, mirror."),
+        (life(*STORED, obliged(sinks=())), LATE, TERMS, "It is not confirmed in any central storage."),
+        (life(listed(), pulled(), sealed()), LATE, TERMS, "It is not confirmed in any central storage."),
+        (life(*BOTH), LATE, TERMS, "Its central copy was not read a second time yet."),
+        (
+            life(*BOTH, looked(CENTRE), looked(MIRROR)), LATE, replace(TERMS, locking=frozenset({CENTRE, MIRROR})),
+            "Its copy in centre, mirror is not locked as long as it has to be.",
+        ),
+        (life(*STORED), NOON, TERMS, "It stays until 2024-05-31 04:00 UTC."),
+        (
+            life(*STORED), LATE, replace(TERMS, witnessed=0),
+            "Central storage is not known to have seen a signed head of the ledger over its confirmation.",
+        ),
+        (life(*STORED, ERASING), LATE, TERMS, "It was being erased, and the outcome shows at the next docking."),
+    ],
+)  # fmt: skip
+def test_why_it_is_kept_is_said(record, now, terms, what):
+    assert why_kept(record, now, terms).what == what
+
+
+def test_a_permit_says_on_what_ground():
+    both = life(*BOTH, looked(CENTRE), looked(MIRROR))
+    assert may_erase(both, LATE, TERMS).ground == (
+        "confirmed and looked at again in centre,mirror; last confirmed 2024-05-01T04:00:05Z"
+    )
+    assert may_release(both, SPOOL, LATE, Keep(witnessed=1000)).ground == (
+        "confirmed and looked at again in centre,mirror"
+    )
 
 
 @pytest.mark.parametrize("state", [state for state in State if state not in {State.SEALED, State.RELEASED}])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from bwcdock.core.facts import SESSION_FACTS, ClockIntended, Departed, Entry, Inventoried, Reappeared, Severity
 from bwcdock.core.record import Illegal
-from bwcdock.core.session import TABLE, State, allows, apply
+from bwcdock.core.session import TABLE, ClockSetting, Session, State, allows, apply
 from hypothesis import given
 from hypothesis import strategies as st
 from lives import (
@@ -122,6 +122,38 @@ def test_what_it_says_of_itself():
     assert stay(*DRAINING).docked
     assert not stay(*DRAINING, DEPARTED).was_drained
     assert not stay(*DRAINING, DRAINED).can_drain
+
+
+def test_nothing_that_was_said_of_it_is_lost():
+    found, hole = finding(code="battery.low"), finding(code="sequence.hole")
+    whole = Session(
+        id="s1", state=State.DEPARTED, sighting=ARRIVED.sighting, arrived_at=NOON, recorder="A001", driver="folder",
+        identity=IDENTIFIED.identity, condition=CHECKED.condition, findings=(found, hole), records=("r1", "r2"), new=2,
+        known=3, size=2000, listed_at=at(3), drained_at=at(4), departed_at=at(8), departed_why="taken away",
+        receipt="d" * 64,
+        clock=ClockSetting(
+            how="protocol", before=CLOCK_INTENDED.drift, stands="taken", intended_at=at(5), set_to=CLOCK_WRITTEN.set_to,
+            after=CLOCK_TAKEN.drift,
+        ),
+    )  # fmt: skip
+    listing = inventoried("r1", "r2", findings=(hole,), known=3)
+    checked = replace(CHECKED, findings=(found,))
+    clock = (CLOCK_INTENDED, CLOCK_WRITTEN, CLOCK_TAKEN)
+    assert stay(ARRIVED, IDENTIFIED, checked, listing, DRAINED, *clock, DEPARTED, example("Receipted")) == whole
+    not_set = stay(*DRAINING, DRAINED, CLOCK_INTENDED, CLOCK_NOT_SET).clock
+    assert not_set == ClockSetting(
+        how="protocol", before=CLOCK_INTENDED.drift, stands="not-set", intended_at=at(5), after=CLOCK_NOT_SET.drift,
+        reason="ignored",
+    )  # fmt: skip
+
+
+def test_what_is_refused_says_where_it_stands():
+    for session, fact, why in (
+        (None, DRAINED, "Drained on a session that is unknown"),
+        (stay(ARRIVED), DRAINED, "Drained on a session that is arrived"),
+    ):
+        with pytest.raises(Illegal, match=f"^{why}$"):
+            add(session, fact)
 
 
 def test_why_it_stopped_is_kept():
