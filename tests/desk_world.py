@@ -43,15 +43,18 @@ class World:
         self.bed = StationBed(directory, clock=self.clock, rules=rules, **more)
         first = "keeper" if rules.startswith("S3") else "administrator"
         self.custodian = (KEEPER, first)
-        self.does(self.custodian, "enter-person", person=KEEPER, name="王管理", roles=[first])
-        self.does(self.custodian, "enter-team", team="T1", name="一中队", officers=5)
-        for person, name, number in ((OFFICER, "李警官", "000002"), (OTHER, "赵警官", "000003")):
-            self.does(
-                self.custodian, "enter-person", person=person, name=name, roles=["officer"], user_numbers=[number]
-            )
-        for person in (HEAD, SECOND_HEAD):
-            self.does(self.custodian, "enter-person", person=person, name=f"领导{person}", roles=list(leaders))
-        self.does(self.custodian, "register-device", device=DEVICE, team="T1", unit="unit")
+        with self.bed.bench() as bench:  # one opening for all of it: there is a world in every other test
+
+            def enters(word: str, **said: Any) -> None:
+                do(bench, act_of(word, said), Actor(name=KEEPER, role=first))
+
+            enters("enter-person", person=KEEPER, name="王管理", roles=[first])
+            enters("enter-team", team="T1", name="一中队", officers=5)
+            for person, name, number in ((OFFICER, "李警官", "000002"), (OTHER, "赵警官", "000003")):
+                enters("enter-person", person=person, name=name, roles=["officer"], user_numbers=[number])
+            for person in (HEAD, SECOND_HEAD):
+                enters("enter-person", person=person, name=f"领导{person}", roles=list(leaders))
+            enters("register-device", device=DEVICE, team="T1", unit="unit")
         self.officer = (OFFICER, "officer")
         self.head = (HEAD, leaders[0])
         self.card = self.bed.recorder(DEVICE)

@@ -1,6 +1,7 @@
 """The API for doing: one call for each act of the desk, in the shape of its model, by a token that is for it."""
 
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -52,10 +53,13 @@ def _act(pages: Pages, word: str, model: type[Act]) -> None:
         include_in_schema=True,
         response_model=Done,
         tags=["acts"],
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
-        },
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(model)}}}},
     )(do)
+
+
+@cache
+def _schema(model: type[Act]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def _said(model: type[Act], body: bytes) -> Act:
