@@ -1,8 +1,8 @@
 """One docked recorder: its lane, its driver, its buffers and its pulls in flight; gone as a whole when it goes."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from bwcdock.core.facts import Fact, Sighting
 from bwcdock.core.record import Record
@@ -32,10 +32,19 @@ class Docking:
 
     ``leaving`` is set while its pulls end; ``gone`` by the station, so that it is let go of once. ``since`` is when it
     was opened, in monotonic seconds. ``told`` is what the recorder said before it became the disk it is now, or before
-    it was told to become one. Whoever has something changed on the recorder holds ``writing``.
+    it was told to become one. Whoever may have something changed on the recorder holds ``writing``; ``changing`` is
+    set while that is being written, of which ``show`` tells people.
     """
 
-    def __init__(self, bench: Bench, sighting: Sighting, session: str, told: Told | None = None) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        sighting: Sighting,
+        session: str,
+        told: Told | None = None,
+        *,
+        show: Callable[[], None] = lambda: None,
+    ) -> None:
         self.sighting = sighting
         self.session = session
         self.told = told
@@ -44,6 +53,8 @@ class Docking:
         self.leaving = False
         self.gone = False
         self.writing = asyncio.Lock()
+        self.changing = False
+        self._show = show
         self.since = bench.clock.monotonic()
         self._bench = bench
         self._stack = ExitStack()
@@ -59,6 +70,17 @@ class Docking:
     def moving(self) -> dict[str, Progress]:
         """How far each pull in flight is, by record."""
         return {rid: pull.progress for rid, pull in self._pulls.items()}
+
+    @contextmanager
+    def changed(self) -> Iterator[None]:
+        """While something is written to it: people are told to wait. From the thread that has it written."""
+        self.changing = True
+        self._show()
+        try:
+            yield
+        finally:
+            self.changing = False
+            self._show()
 
     async def dock(self, drivers: Sequence[Driver]) -> Docked | None:
         """Open, identify, check and list; ``None`` when no driver claims it."""
@@ -120,7 +142,12 @@ class Docking:
         if self._recorder is None or self.leaving:
             return False
         limit_s = self._bench.settings.pull.open_timeout_s
-        return await self._lane.call(set_clock, self._bench, self.session, self._recorder, self.told, timeout_s=limit_s)
+        try:
+            return await self._lane.call(
+                set_clock, self._bench, self.session, self._recorder, self.told, self.changed, timeout_s=limit_s
+            )
+        finally:
+            self.changing = False  # also where the call hangs: all its recordings are here, and it may be taken
 
     async def set_clock_by_file(self, session: Session, writer: Lane) -> bool:
         """Have ``writer`` see to the file by which it sets its clock, if it reads one; whether it was to be set."""
@@ -130,7 +157,7 @@ class Docking:
         limit_s = self._bench.settings.pull.open_timeout_s
         drift = await self._lane.call(off_by, self._bench, session, recorder, self.told, timeout_s=limit_s)
         if drift is not None:
-            await writer.submit(set_by_file, self._bench, session, recorder, drift)
+            await writer.submit(set_by_file, self._bench, session, recorder, drift, self.changed)
         return drift is not None
 
     async def pull(self, record: Record, house: Lane) -> tuple[Fact, ...]:

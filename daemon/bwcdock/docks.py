@@ -47,6 +47,10 @@ class Known(Protocol):
         """What is known of a docking of this run."""
         ...
 
+    def show(self) -> None:
+        """Show people anew what is docked; from any thread."""
+        ...
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run this beside the loop."""
         ...
@@ -135,7 +139,7 @@ class Docks:
             if len(self._dockings) < self._bench.settings.limits.recorders_at_once:
                 self._arrivals += 1
                 session = session_id(port, now, str(self._arrivals))
-                self._dockings[port] = Docking(self._bench, sighting, session)
+                self._dockings[port] = Docking(self._bench, sighting, session, show=self._known.show)
                 self._bench.meters.docked(sighting.slot)
                 arrived = Arrived(session=session, sighting=sighting)
                 self._known.spawn(self._dock(self._dockings[port], arrived), f"dock {port}")
@@ -153,7 +157,7 @@ class Docks:
         await docking.leave()
         port = sighting.port
         log.info("recorder.changed", port=port, session=docking.session)
-        self._dockings[port] = Docking(self._bench, sighting, docking.session, docking.told)
+        self._dockings[port] = Docking(self._bench, sighting, docking.session, docking.told, show=self._known.show)
         await self._dock(self._dockings[port], Reappeared(session=docking.session, sighting=sighting))
 
     async def _dock(self, docking: Docking, first: Fact) -> None:

@@ -78,7 +78,7 @@ class Eraser:
             looked = await docking.look(session, doubtful)
             given = await self._desk.submit(erase.order, self._bench, session)
             begun = self._bench.clock.monotonic()
-            touched = await self._lane.submit(erase.erase, self._bench, session, looked, given)
+            touched = await self._lane.submit(erase.erase, self._bench, session, looked, given, docking.changed)
         except LedgerBroken:
             raise
         except BwcdockError as error:  # it was taken out, or hangs: whoever watches it says so

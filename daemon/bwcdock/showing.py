@@ -16,7 +16,7 @@ from bwcdock import __version__, durable
 from bwcdock.core.live import DueView, LiveView, MovingView, Pace, QueueView, RoomView, pressing, together
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
-from bwcdock.core.view import SessionView, session_view
+from bwcdock.core.view import SessionView, session_view, while_changed
 from bwcdock.errors import BwcdockError
 from bwcdock.lanes import own_lane
 from bwcdock.overview import LIVE, LIVE_NAME
@@ -53,6 +53,11 @@ class Docked(Protocol):
     @property
     def moving(self) -> Mapping[str, Progress]:
         """How far each pull in flight is, by record."""
+        ...
+
+    @property
+    def changing(self) -> bool:
+        """Whether something is being written to it."""
         ...
 
 
@@ -127,6 +132,7 @@ class Showing:
         self._clock, self._clock_at = "", -CLOCK_EVERY_S
         self._started = bench.clock.now()
         self._news = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lane = own_lane("show")
 
     # --- what becomes known -------------------------------------------------------------------------------------------
@@ -150,6 +156,12 @@ class Showing:
         if session.id in self._told:
             self._told[session.id].news = True
         self._news.set()
+
+    def hurry(self) -> None:
+        """Show anew what no fact tells of. From any thread."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended, and nobody is shown anything any more
+                self._loop.call_soon_threadsafe(self._news.set)
 
     def _queue(self, record: Record) -> None:
         owed = record.owed_sinks if record.state in {State.SEALED, State.RELEASED} else ()
@@ -185,6 +197,7 @@ class Showing:
             told = self._made(session, now, at)
             _note(told, docking.moving)
             view = replace(told.view, moved=min(told.view.bytes, told.view.moved + sum(told.done.values())))
+            view = while_changed(view) if docking.changing else view
             told.pace.take(at, max(0, view.moved - sum(told.resumed.values())))
             left = view.bytes - view.moved
             sessions.append(view)
@@ -269,6 +282,7 @@ class Showing:
 
     async def run(self) -> None:
         """Publish until cancelled, by the clock of the people who look and not by the station's."""
+        self._loop = asyncio.get_running_loop()
         path = self._bench.settings.paths.run / LIVE_NAME
         while True:
             self._news.clear()

@@ -347,6 +347,10 @@ class Station:
         """What is known of a docking of this run."""
         return self._seen.get(session)
 
+    def show(self) -> None:
+        """Show people anew what is docked."""
+        self._showing.hurry()
+
     async def know(self, ids: Iterable[str]) -> None:
         """Take these records as the book has them now, and see which sessions have come further by it."""
         records = await self._desk.submit(housekeeping.records_of, self.bench, list(ids))

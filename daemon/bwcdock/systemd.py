@@ -215,6 +215,7 @@ def said(live: LiveView, owed: int | None) -> str:
     for name, kinds in (
         ("pulling", {Lamp.READING, Lamp.PULLING}),
         ("safe to take", {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}),
+        ("being written to", {Lamp.WAIT}),
         ("to look after", {Lamp.ATTENTION}),
     ):
         if count := sum(lamp in kinds for lamp in lamps):

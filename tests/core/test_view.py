@@ -25,6 +25,7 @@ from bwcdock.core.view import (
     lamp,
     record_view,
     session_view,
+    while_changed,
 )
 from bwcdock.core.words_zh.states import clock_set, fault
 from hypothesis import given
@@ -365,3 +366,15 @@ def test_why_a_record_was_set_aside_comes_first():
 )
 def test_the_verdict_is_the_one_of_the_rules(facts, now, verdict):
     assert record_view(life(*facts), [], now, 0.25).verdict == verdict
+
+
+@pytest.mark.parametrize("lamp_", Lamp)
+def test_while_something_is_written_to_it_nobody_is_told_that_he_may_take_it(lamp_):
+    view = replace(session_view(DOCKED, {}, {}), lamp=lamp_, ready=True)
+    changed = while_changed(view)
+    if lamp_ in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}:
+        assert (changed.lamp, LAMP_ZH[changed.lamp], changed.ready) == (Lamp.WAIT, "请稍候", False)
+        assert "leave it in" in changed.do
+        assert replace(changed, lamp=lamp_, ready=True, do=view.do, do_zh=view.do_zh) == view
+    else:
+        assert changed == view

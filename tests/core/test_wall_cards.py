@@ -42,6 +42,7 @@ def card(
         (Lamp.PULLING, Shows.PULLING),
         (Lamp.SAFE_TO_TAKE, Shows.SAFE),
         (Lamp.NOTHING_OWED, Shows.SETTLED),
+        (Lamp.WAIT, Shows.WAIT),
         (Lamp.ATTENTION, Shows.ATTENTION),
         (Lamp.GONE, Shows.GONE),
         (Lamp.UNFINISHED, Shows.UNFINISHED),

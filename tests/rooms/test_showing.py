@@ -48,6 +48,7 @@ class Held:
     def __init__(self, session: str, **moving: Progress) -> None:
         self.session = session
         self.moving = moving
+        self.changing = False
 
 
 async def test_bytes_that_were_there_before_are_progress_and_not_speed(tmp_path):

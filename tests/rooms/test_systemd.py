@@ -152,7 +152,9 @@ def test_what_is_going_on_in_one_line():
     assert line() == "0 docked"
     assert line(owed=7) == "0 docked, 7 owed to central storage"
     every = line(*Lamp, owed=0)
-    assert every == "7 docked, 2 pulling, 2 safe to take, 1 to look after, 0 owed to central storage"
+    assert (
+        every == "8 docked, 2 pulling, 2 safe to take, 1 being written to, 1 to look after, 0 owed to central storage"
+    )
     pulling = LiveView(pid=1, at=NOW, sessions=(SESSION, SESSION))
     assert systemd.said(pulling, None) == "2 docked, 2 pulling, 4.0 GB to pull"
 

@@ -11,7 +11,7 @@ from random import Random
 from time import monotonic
 
 import pytest
-from bwcdock import clock_setter
+from bwcdock import clock_setter, overview
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import ClockIntended, ClockNotSet, ClockTaken, ClockWritten, Departed, Drift, Sighting
 from bwcdock.core.view import session_view
@@ -153,6 +153,45 @@ async def test_it_is_written_and_judged_at_the_next_docking(
     assert (fact.session, getattr(fact, "reason", "")) == (session.id, reason)
     assert [f.code for f in bed.findings() if f.code.startswith("clock.")] == (["clock.not_set"] if reason else [])
     bed.must_agree()
+
+
+@pytest.mark.parametrize("yanked", [False, True])
+async def test_while_it_is_written_people_are_told_to_wait_and_who_takes_it_all_the_same_loses_nothing(
+    yanked: bool, tmp_path: Path
+) -> None:
+    world, go_on = World(tmp_path, ON), threading.Event()
+    world.machine.meanwhile = lambda: world.machine.mounts[-1] and go_on.wait(60)
+
+    def lamps() -> list[str]:
+        view = overview.published(world.bed.settings)
+        return [f"{session.lamp} {session.do_zh}".strip() for session in view.sessions] if view else []
+
+    def promised() -> bool:
+        return [lamp.partition(" ")[0] for lamp in lamps()] in (["safe_to_take"], ["nothing_owed"])
+
+    with world.listening():
+        async with world.bed.at_work():
+            world.dock()
+            try:
+                await world.bed.until(lambda: lamps() == ["wait 正在写入记录仪，请等它写完再取。录像均已采集。"])
+                assert world.told() == ["ClockIntended"]
+                if yanked:
+                    world.machine.breaks = OSError(5, "Input/output error")
+                    await world.undock()
+            finally:
+                go_on.set()
+            if not yanked:
+                await world.until_told("ClockIntended", "ClockWritten")
+                await world.bed.until(promised)
+                return
+            await world.bed.until(lambda: world.bed.findings("clock.cut_off"))
+            world.machine.breaks = None
+            world.dock()
+            await world.bed.until(lambda: len(world.told()) >= 2)
+            await world.bed.until(promised)
+    assert [fact.reason for fact in world.bed.facts(ClockNotSet)][:1] == ["interrupted"]
+    assert all(record.finished for record in world.bed.records())
+    world.bed.must_agree()
 
 
 async def test_one_that_lies_there_is_not_written_over(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
+from bwcdock import overview
 from bwcdock.core.facts import Beat, Erased, EraseIntended, LookedAgain, Sighting
+from bwcdock.core.view import Lamp
 from bwcdock.erase_helper.card import FileSystem
 from bwcdock.erase_helper.serve import serve
 from bwcdock.erase_helper.system import Disk, Place
@@ -49,6 +51,8 @@ class Card:
     def __init__(self, directory: Path, bed: StationBed) -> None:
         self.root = directory / "card"
         self.bed = bed
+        self.shown: list[str] = []
+        """The lamp each time that it may be written to."""
         self.recorder = bed.recorder("F1-0001")
         bed.drivers = (DiskDriver(self.recorder),)
 
@@ -80,9 +84,21 @@ class Card:
 
     @contextmanager
     def mounted(self, place: Place, *, writable: bool) -> Iterator[int]:
+        if writable:
+            self.shown += self._lamps()
         root = os.open(self.root, os.O_RDONLY)
         yield root
         os.close(root)
+
+    def _lamps(self) -> list[str]:
+        """What people are shown, as soon as that is to wait; and after some seconds whatever it is."""
+        end = monotonic() + 8
+        while True:
+            view = overview.published(self.bed.settings)
+            lamps = [session.lamp.value for session in view.sessions] if view else []
+            if lamps == [Lamp.WAIT] or monotonic() > end:
+                return lamps
+            sleep(0.02)
 
     def format(self, place: Place) -> None:
         raise AssertionError
@@ -143,6 +159,7 @@ async def test_the_old_go_and_the_new_stay(card: Card, clock: VirtualClock) -> N
         assert not (card.root / "DCIM/old.mp4").exists()
         assert (card.root / "DCIM/new.mp4").read_bytes() == NEW
         assert len(bed.facts(EraseIntended)) == 1
+        assert card.shown == ["wait"]
         bed.must_agree()
         card.plug()
         await bed.until(lambda: len(bed.sessions()) == 3 and bed.sessions()[0].was_drained)

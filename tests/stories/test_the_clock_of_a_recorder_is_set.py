@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from random import Random
 from typing import Literal
 
 import pytest
-from bwcdock import clock_setter
+from bwcdock import clock_setter, overview, showing
 from bwcdock.clock import Kernel, WallClock
 from bwcdock.core.facts import (
     Checked,
@@ -251,6 +252,35 @@ async def test_one_that_says_it_took_it_and_did_not_is_told_at_once(tmp_path: Pa
     assert (fact.reason, fact.drift and fact.drift.offset_ms) == ("ignored", 90_000)
 
 
+async def test_while_it_is_told_the_time_people_are_told_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [Kernel(synchronised=False, estimated_error_us=0, max_error_us=0)]
+    bed, go_on = StationBed(tmp_path, ON, clock=WallClock(kernel=lambda: words[0])), threading.Event()
+    recorder = camera(bed)
+    recorder.then("set_clock", lambda: go_on.wait(60))
+
+    def lamps() -> list[str]:
+        view = overview.published(bed.settings)
+        return [session.lamp.value for session in view.sessions] if view else []
+
+    async with bed.at_work():
+        recorder.plug("usb-1")
+        await bed.until_settled(recorder)
+        await bed.until(lambda: lamps() == ["nothing_owed"] or lamps() == ["safe_to_take"])
+        with monkeypatch.context() as later:
+            later.setattr(showing, "STILL_S", 600.0)  # at once, and not at some next look
+            await asyncio.sleep(2)
+            words[0] = SYNCHRONISED
+            await bed.until(lambda: told(bed) == ["ClockIntended"])
+        try:
+            await bed.until(lambda: lamps() == ["wait"])
+        finally:
+            go_on.set()
+        await bed.until(lambda: lamps() in (["safe_to_take"], ["nothing_owed"]))
+    assert told(bed) == ["ClockIntended", "ClockWritten", "ClockTaken"]
+
+
 async def test_one_that_hangs_costs_itself_alone(tmp_path: Path) -> None:
     bed = StationBed(tmp_path, {**ON, "pull": {"open_timeout_s": 0.5}})
     bad, good = camera(bed, "BAD"), camera(bed, "GOOD")
@@ -260,6 +290,8 @@ async def test_one_that_hangs_costs_itself_alone(tmp_path: Path) -> None:
         await bed.until(lambda: bed.facts(ClockNotSet))
         good.plug("usb-2")
         await bed.until(lambda: bed.facts(ClockTaken))
+        # Whatever it hangs in, all its recordings are here.
+        await bed.until(lambda: "wait" not in [s.lamp for s in overview.published(bed.settings).sessions])  # type: ignore[union-attr]
         bad.let_go()
         await asyncio.sleep(0.2)
     assert [fact.reason for fact in bed.facts(ClockNotSet)] == ["failed"]

@@ -86,7 +86,7 @@ def _status_lines(view: StatusView, zone: str, room: int | None) -> Iterator[str
                 yield from fold(
                     f"{session.recorder}: 暂不可领用 not ready to issue: {lacks} ({session.do})", room, "  "
                 )
-            elif session.lamp in {Lamp.ATTENTION, Lamp.UNFINISHED}:
+            elif session.lamp in {Lamp.WAIT, Lamp.ATTENTION, Lamp.UNFINISHED}:
                 name = session.recorder or session.port.rpartition("/")[2]
                 yield from fold(f"{name}: {LAMP_ZH[session.lamp]} {session.lamp}: {session.do}", room, "  ")
     if view.owes:

@@ -11,12 +11,13 @@ from bwcdock.core.words_zh.states import fault
 
 
 class Do(StrEnum):
-    """What sort of thing it is: mend what failed, keep the recorder, follow a finding, dock it again, or nothing."""
+    """What sort of thing it is: mend what failed, keep the recorder, follow a finding, dock again, wait, or nothing."""
 
     MEND = "mend"
     KEEP = "keep"
     FOLLOW = "follow"
     DOCK_AGAIN = "dock_again"
+    WAIT = "wait"
     NOTHING = "nothing"
 
 
@@ -62,6 +63,8 @@ def english(todo: Todo) -> str:
             return f"{todo.count} recording(s) could not be proven whole: keep this recorder and call the custodian."
         case Todo(do=Do.DOCK_AGAIN):
             return f"Not everything was brought in ({todo.why or 'it is gone'}): dock it again, it resumes."
+        case Todo(do=Do.WAIT):
+            return "Something is being written to it: leave it in until that is over. All its recordings are here."
         case Todo(finding=Finding() as finding):
             return finding.remedy
     return ""
@@ -76,6 +79,8 @@ def chinese(todo: Todo) -> str:
             return f"有 {todo.count} 个文件不能证明完整：请保留这台记录仪，交管理员处理，不要清空。"
         case Todo(do=Do.DOCK_AGAIN):
             return "尚未采集完：请将记录仪插回，系统会接着采集。"
+        case Todo(do=Do.WAIT):
+            return "正在写入记录仪，请等它写完再取。录像均已采集。"
         case Todo(finding=Finding() as finding):
             return words_zh.said(finding).do
     return ""

@@ -1,7 +1,7 @@
 """What people see: one rendering of records, sessions and the station's condition, for every screen and command."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,13 +18,15 @@ from bwcdock.core.words_zh.states import clock_set, fault
 class Lamp(StrEnum):
     """The one word of a slot. The officer's promise is in two of them: safe to take, and nothing owed.
 
-    *Gone* was taken with all it had; *unfinished* was taken before all of it could be brought in.
+    *Gone* was taken with all it had; *unfinished* was taken before all of it could be brought in. *Wait* stands in the
+    place of a promise for as long as something is being written to the recorder.
     """
 
     READING = "reading"
     PULLING = "pulling"
     SAFE_TO_TAKE = "safe_to_take"
     NOTHING_OWED = "nothing_owed"
+    WAIT = "wait"
     ATTENTION = "attention"
     GONE = "gone"
     UNFINISHED = "unfinished"
@@ -35,6 +37,7 @@ LAMP_ZH = {
     Lamp.PULLING: "采集中",
     Lamp.SAFE_TO_TAKE: "可取走",
     Lamp.NOTHING_OWED: "已结清",
+    Lamp.WAIT: "请稍候",
     Lamp.ATTENTION: "请处理",
     Lamp.GONE: "已取走",
     Lamp.UNFINISHED: "未采完",
@@ -352,6 +355,14 @@ def session_view(session: Session, records: Mapping[str, Record], partial: Mappi
         clock_set=clock_setting.english(session.clock) if session.clock else "",
         clock_set_zh=clock_set(session.clock) if session.clock else "",
     )
+
+
+def while_changed(view: SessionView) -> SessionView:
+    """The same docking while something is being written to it: nobody is told that he may take it."""
+    if view.lamp not in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}:
+        return view
+    wait = todo.Todo(do=todo.Do.WAIT)
+    return replace(view, lamp=Lamp.WAIT, ready=False, do=todo.english(wait), do_zh=todo.chinese(wait))
 
 
 def _named(session: Session, which: Callable[[Finding], bool]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class Shows(StrEnum):
     SAFE = "safe"
     SETTLED = "settled"
     READY = "ready"
+    WAIT = "wait"
     ATTENTION = "attention"
     ALARM = "alarm"
     GONE = "gone"
@@ -39,6 +40,7 @@ _OF_LAMP = {
     Lamp.PULLING: Shows.PULLING,
     Lamp.SAFE_TO_TAKE: Shows.SAFE,
     Lamp.NOTHING_OWED: Shows.SETTLED,
+    Lamp.WAIT: Shows.WAIT,
     Lamp.ATTENTION: Shows.ATTENTION,
     Lamp.GONE: Shows.GONE,
     Lamp.UNFINISHED: Shows.UNFINISHED,

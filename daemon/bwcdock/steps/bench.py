@@ -1,6 +1,7 @@
 """What every step works with: the book, the spool, the sinks, the law and the clock, put together once."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from bwcdock.settings import S3Sink, Settings
 from bwcdock.spool import Spool
 from bwcdock.steps.book import Book
 from bwcdock.steps.witness import Witness
+
+Changed = Callable[[], AbstractContextManager[None]]
+"""Entered for as long as something is written to a recorder, so that whoever stands before it is told to wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Whether the camera took it shows at its next docking. If it dies after the intent, that stands open until then.
 """
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from pydantic import ValidationError
 
@@ -16,7 +16,7 @@ from bwcdock.errors import Misbehaved, Unreachable
 from bwcdock.ledger.codec import to_ms
 from bwcdock.manifest import sign
 from bwcdock.ports import ClockFile, ReadsClockFile, Recorder
-from bwcdock.steps.bench import Bench
+from bwcdock.steps.bench import Bench, Changed
 from bwcdock.steps.card_helper import answered, connected, diskseq
 from bwcdock.steps.clock_outcome import came, cut_off, not_set, terms
 from bwcdock.steps.dock import articles
@@ -36,7 +36,9 @@ def off_by(bench: Bench, session: Session, recorder: Recorder, told: Told | None
     return None if why else drift
 
 
-def set_by_file(bench: Bench, session: Session, recorder: ReadsClockFile, drift: Drift) -> None:
+def set_by_file(
+    bench: Bench, session: Session, recorder: ReadsClockFile, drift: Drift, changed: Changed = nullcontext
+) -> None:
     """Have the file written; what came of it stands in the ledger. Blocking: on a lane of its own.
 
     Raises :class:`~bwcdock.errors.Misbehaved` where its driver names a file that no helper takes; nothing was intended.
@@ -57,7 +59,8 @@ def set_by_file(bench: Bench, session: Session, recorder: ReadsClockFile, drift:
             raise Misbehaved("set", what, "Report it to whoever wrote its driver.") from error
         if intend(bench, session.id, "set-file", drift, file.name) is None:
             return
-        end = answered(connection, sign(request, bench.signer) + b"\n", 0, {})
+        with changed():
+            end = answered(connection, sign(request, bench.signer) + b"\n", 0, {})
     facts = _outcome(bench, session, file, end)
     came(bench, session.id, [*facts, Settled(recorder=session.recorder, code=NO_HELPER, how="the helper answers")])
 

@@ -5,7 +5,7 @@ recorder tells which files went (:func:`look`), and what is still there gets a p
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -43,7 +43,7 @@ from bwcdock.errors import BwcdockError, LedgerBroken, Misbehaved, Unplugged
 from bwcdock.manifest import sign
 from bwcdock.ports import Recorder
 from bwcdock.reading import Buffers
-from bwcdock.steps.bench import Bench
+from bwcdock.steps.bench import Bench, Changed
 from bwcdock.steps.card_helper import answered, connected, diskseq
 from bwcdock.steps.held import held
 from bwcdock.steps.pull import edges
@@ -168,13 +168,15 @@ def order(bench: Bench, session: Session) -> Order | None:
 # --- erase ------------------------------------------------------------------------------------------------------------
 
 
-def erase(bench: Bench, session: Session, looked: Looked, given: Order | None = None) -> tuple[str, ...]:
+def erase(
+    bench: Bench, session: Session, looked: Looked, given: Order | None = None, changed: Changed = nullcontext
+) -> tuple[str, ...]:
     """Erase every file of ``looked`` that gets a permit, or format the card where that was ordered; the ids it touched.
 
     Blocking for as long as the helper reads: on a lane of its own. Raises :class:`~bwcdock.errors.LedgerBroken` alone;
     whatever else goes wrong is a finding about the recorder.
     """
-    job = _Job(bench, session)
+    job = _Job(bench, session, changed)
     try:
         if given is not None:
             job.format(looked, given)
@@ -197,12 +199,13 @@ def _records(bench: Bench, ids: Iterable[str]) -> list[Record]:
 class _Job:
     """One erasing of one docked card."""
 
-    def __init__(self, bench: Bench, session: Session) -> None:
+    def __init__(self, bench: Bench, session: Session, changed: Changed) -> None:
         self.touched: list[str] = []
         self.kept: list[tuple[str, str]] = []
         """Path and reason of every file that had a permit and stays."""
         self._bench = bench
         self._session = session
+        self._changed = changed
 
     def erase(self, ids: Sequence[str]) -> None:
         """In batches, each with permits of its own: meanwhile a central copy may have been found bad."""
@@ -283,7 +286,8 @@ class _Job:
         with closing(connected(self._bench)) as connection:
             self._bench.book.record([self._intent(target) for target in request.files])
             self.touched += [target.record for target in request.files]
-            end = answered(connection, line, len(request.files), told)
+            with self._changed():
+                end = answered(connection, line, len(request.files), told)
         facts = [
             fact for n, target in enumerate(request.files) if (fact := self._outcome(target, told.get(n), end.end))
         ]

@@ -3,6 +3,7 @@
 If it dies after the intent, that stands open: the next start says so, and the recorder's next docking what came of it.
 """
 
+from contextlib import nullcontext
 from datetime import datetime
 
 import structlog
@@ -13,7 +14,7 @@ from bwcdock.core.session import Session
 from bwcdock.errors import BwcdockError
 from bwcdock.ledger import Ledger
 from bwcdock.ports import Recorder, SetsClock
-from bwcdock.steps.bench import Bench
+from bwcdock.steps.bench import Bench, Changed
 from bwcdock.steps.bounds import credible
 from bwcdock.steps.clock_outcome import came, not_set, outcome, terms, tolerance_ms
 from bwcdock.steps.dock import articles
@@ -42,7 +43,9 @@ def intend(bench: Bench, session: str, how: How, drift: Drift | None, name: str 
     return bench.book.ask(lambda ledger: ledger.session(session)) if bench.book.decide(judged) else None
 
 
-def set_clock(bench: Bench, session: str, recorder: Recorder, told: Told | None) -> bool:
+def set_clock(
+    bench: Bench, session: str, recorder: Recorder, told: Told | None, changed: Changed = nullcontext
+) -> bool:
     """Measure it once more, set it, and read it again; whether it was to be set. Blocking, on the recorder's lane.
 
     Raises what a recorder may raise while it is measured before; afterwards its errors are what came of the setting.
@@ -54,7 +57,8 @@ def set_clock(bench: Bench, session: str, recorder: Recorder, told: Told | None)
         return False
     moment = bench.clock.now()
     try:
-        recorder.set_clock(moment)
+        with changed():
+            recorder.set_clock(moment)
     except BwcdockError as error:
         failed(bench, known.id, error.what)
         return True

@@ -80,6 +80,7 @@ ENGLISH: Final[Mapping[str, Mapping[str, str]]] = {
         "pulling": "being brought in",
         "safe_to_take": "safe to take",
         "nothing_owed": "nothing owed",
+        "wait": "being written to: please wait",
         "attention": "needs attention",
         "gone": "taken",
         "unfinished": "taken too early",

@@ -25,6 +25,7 @@ WORDS: Final = {
     Shows.SAFE: N_("Safe to take"),
     Shows.SETTLED: N_("Nothing owed"),
     Shows.READY: N_("Ready to issue"),
+    Shows.WAIT: N_("Please wait"),
     Shows.ATTENTION: N_("Attention"),
     Shows.ALARM: N_("Alarm"),
     Shows.GONE: N_("Taken away"),
