@@ -1,11 +1,13 @@
 """Every article of every pack has its answer, and every answer names what exists."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bwcdock import packs, resources
-from bwcdock.core.coverage import clauses, coverage
+from bwcdock.core.coverage import Covered, clauses, coverage
+from bwcdock.core.rulepack import Archive, Away, Duty, Period
 from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.desk.covering import setting_of
 from bwcdock.settings import FolderSink, Settings
@@ -48,6 +50,40 @@ def test_the_order_is_that_of_chinese_numbers():
     assert heads[:3] == ["第二", "第三", "第四"]
     assert heads[-2:] == ["第二十二", "第二十三"]
     assert heads.index("第九") < heads.index("第十") < heads.index("第十一") < heads.index("第二十")
+
+
+NUMBERS = (
+    "第二条", "第九条", "第十条", "第十一条", "第二十条", "第二十一条", "第二十一条第（三）项第4目",
+    "第二十一条第（三）项第12目", "第二十一条第（十）项", "第九十九条", "第一百条", "第一百零二条", "第一百一十条",
+    "第一百二十三条", "第二百零一条",
+)  # fmt: skip
+
+
+def test_articles_sort_as_they_are_counted():
+    duties = tuple(Duty(id=f"d{at}", article=article, quote="…") for at, article in enumerate(NUMBERS))
+    pack = replace(PACKS[0], duties=duties[::-1])
+    means = MEANS | {duty.id: MEANS["deadline"] for duty in duties}
+    told = [each for each in coverage(pack, means) if each.id.startswith("d") and each.id[1:].isdecimal()]
+    assert told == [Covered(id=duty.id, article=duty.article, quote="…", means=MEANS["deadline"]) for duty in duties]
+
+
+def test_every_part_of_a_pack_has_its_name():
+    whole = next(pack for pack in PACKS if pack.name.startswith("S4"))
+    ruled = {"article": "第一条", "quote": "…"}
+    archive = Archive(**ruled, basis=("case_closed",), span=Period(unit="days", count=1))
+    away = Away(**ruled, grounds=(), span=Period(unit="days", count=1))
+    pack = replace(
+        whole, retention=whole.retention[:1], archive=(archive,), checks=whole.checks[:1],
+        approvals=whole.approvals[:2], sheets=whole.sheets[:1], equipment=whole.equipment[:1], duties=whole.duties[:1],
+        deadline=replace(whole.deadline, away=away),
+    )  # fmt: skip
+    names = [
+        "deadline", "deadline.away", "deadline.extension", "retention", "archive", "checks", "approvals", "approvals",
+        "sheets", "equipment", "interruption", "unrecorded", "spot_check", pack.duties[0].id,
+    ]  # fmt: skip
+    assert all((pack.checks, pack.sheets, pack.equipment))
+    assert [name for name, _ in clauses(pack)] == names
+    assert dict(clauses(pack))["deadline.away"] is away
 
 
 def test_no_answer_is_left_over():

@@ -1,6 +1,7 @@
 """Names from strangers become text that is printable, exact and harmless, and keys that never meet or climb."""
 
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
@@ -13,6 +14,7 @@ from bwcdock.core.names import (
     record_id,
     safe,
     session_id,
+    show,
     sink_key,
     unescape,
 )
@@ -124,6 +126,22 @@ def test_a_record_finds_itself_again_and_nothing_else():
     assert record_id("A001", item(officer="other", markers=("important",), kind=one.kind.OTHER)) == same
 
 
+def test_how_ids_are_made_never_changes():
+    """Ledgers and central storages hold them: another way of making them would not know its own recordings again."""
+    one = item(modified_text="m")
+    assert record_id("A001", one) == "507f3fd9813368a03fb24df2697c7f59"
+    assert record_id("A001", one, variant="v") == "7e7169a20608013d1dfdd27d4cb76afd"
+    silent = replace(one, claim=replace(one.claim, text=""))
+    assert record_id("A001", silent) == "dc3aa26a7636908baedccae1f13749e4"
+    assert session_id("usb-1", NOON, "1") == "05121e675ef1ff8ae0df02db"
+
+
+@pytest.mark.parametrize(("width", "told"), [(6, "abcdef"), (5, "ab…ef"), (4, "a…ef"), (3, "a…f")])
+def test_a_long_path_loses_its_middle_on_a_screen(width, told):
+    assert show("abcdef", width) == told
+    assert [len(show("x" * length)) for length in (79, 80, 81, 999)] == [79, 80, 80, 80]
+
+
 @given(
     first=st.lists(st.text(max_size=3), min_size=3, max_size=3),
     second=st.lists(st.text(max_size=3), min_size=3, max_size=3),
@@ -229,8 +247,36 @@ def test_the_usual_key_says_what_it_shows():
 
 
 @pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/b.c.MP4", "b.c.mp4"), ("a/.hidden", "hidden"), ("b.12345678", "b.12345678"), ("b.123456789", "b.123456789"),
+        ("a/b", "b"), ("a/b.", "b"), ("n" * 70 + ".x", "n" * 60 + ".x"), ("a/b c?.M P4", "b_c.m_p4"),
+    ],
+)  # fmt: skip
+def test_what_a_file_is_called_in_central_storage(path, name):
+    told = {"unit": "", "serial": "", "record": "0123456789abcdef", "start": NOON, "zone": "America/New_York"}
+    assert sink_key("{id}-{name}{ext}", item=item(path=path), **told) == f"0123456789ab-{name}"
+    key = sink_key("{date}/{unit}/{recorder}/{officer}/{time}/{kind}/{id}", item=item(path=path), **told)
+    assert key == "2024-05-01/_/_/unknown/000000/video/0123456789ab"
+
+
+def test_a_component_is_cut_to_its_bytes_between_signs():
+    assert (safe("x" * 201), safe("界" * 67)) == ("x" * 200, "界" * 66)
+    assert safe("x" * 199 + ".y") == "x" * 199  # what the cut leaves at the end is no dot
+    assert [safe(text) for text in ("._ a b..c ._", "\u1112\u1161", "+=@-")] == ["a_b..c", "하", "+=@-"]
+    assert (safe("..", "other"), safe("")) == ("other", "_")
+
+
+@pytest.mark.parametrize("layout", ["{id}y", "y{id}", "{name}/{id}{ext}", "{ext}{id}", "{name}{id}/x", "a/{id}/b"])
+def test_a_layout_that_keeps_the_id_whole_is_let_through(layout):
+    assert layout_problem(layout) is None
+
+
+@pytest.mark.parametrize(
     ("layout", "said"),
     [
+        ("{unit}-{id}-{name}", "must begin or end"),
+        ("x{id}y", "must begin or end"),
         ("{unit}/{name}", "lacks {id}"),
         ("{id}/{colour}", "{colour}"),
         ("{id}{}", "{}"),
