@@ -44,6 +44,7 @@ def said(findings: tuple[Finding, ...]) -> list[str]:
     for finding in findings:
         assert finding.severity is Severity.WARN
         assert finding.what.endswith((".", "。"))
+        assert "None" not in finding.what
         assert finding.remedy.endswith(".")
         assert set(dict(finding.evidence)) >= {"article", "quote"}
     return [finding.code for finding in findings]
@@ -217,6 +218,15 @@ def test_the_very_moment_of_docking_is_no_time_after_it():
         basis = Basis(listed_at=docked, corrected=corrected)
         obligation, findings = oblige(PACKS["S1"], basis, CALENDAR, ())
         assert (obligation.basis, obligation.basis_at, said(findings)) == (counted_from, docked, codes)
+
+
+def test_what_was_made_at_the_very_return_was_made_away():
+    back, docked = cn(2026, 6, 10, 15), cn(2026, 6, 10, 16)
+    refused = ("recording_start", ["deadline.away-refused"])
+    for start, told in ((back, ("returned", [])), (back + timedelta(seconds=1), refused), (docked, refused)):
+        basis = Basis(listed_at=docked, corrected=when(None, start=start), ground="remote", returned=back)
+        obligation, findings = oblige(PACKS["S0"], basis, CALENDAR, ())
+        assert (obligation.basis, said(findings)) == told
 
 
 def test_a_month_old_is_believed_and_a_second_more_is_doubted():
