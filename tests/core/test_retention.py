@@ -122,7 +122,7 @@ def test_the_second_look_is_due_a_day_after_the_confirmation_and_once():
 
 
 def test_a_permit_is_made_nowhere_else():
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError, match=r"made by bwcdock\.core\.retention and by nothing else"):
         Permit("r1", SPOOL, "because")
     with pytest.raises(PermissionError):
         Permit("r1", SPOOL, "because", object())

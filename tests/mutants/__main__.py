@@ -36,7 +36,7 @@ pytest_add_cli_args_test_selection = ["tests/core"]
 # What is measured by the clock tells nothing while every call is counted.
 pytest_add_cli_args = [
     "-p", "nearest", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception",
-    "-W", "ignore", "-k", "not no_time_worth_noting and not in_a_moment",
+    "-p", "no:schemathesis", "--tb=no", "-W", "ignore", "-k", "not no_time_worth_noting and not in_a_moment",
 ]
 also_copy = ["drivers", "tests", "config", "docs", "README.md"]
 """
