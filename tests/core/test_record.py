@@ -120,6 +120,7 @@ def test_a_deadline_once_met_stays_met():
     record = life(*SEALED, confirmed(), copy_bad(CENTRE))
     assert record.met_at == at(4)
     assert add(record, confirmed(), 5000).met_at == at(4)
+    assert add(record, confirmed(), 5000).first_confirmed == ((CENTRE, at(4)),)
 
 
 def test_every_state_is_reached_and_none_but_released_is_an_end():
@@ -157,6 +158,8 @@ def test_a_pull_that_was_thrown_away_leaves_nothing():
     record = add(life(listed(), pulled()), Distrusted(**R, op="seal", what="They differ."))
     assert (record.distrusts, record.edges) == (1, "")
     assert add(add(record, QUARANTINED), CLEARED).distrusts == 0
+    once_sealed = life(*SEALED, copy_bad(SPOOL), CLEARED, pulled(), Distrusted(**R, op="seal", what="They differ."))
+    assert (once_sealed.digests, once_sealed.edges) == (digests(), pulled().edges)
 
 
 def test_clearing_forgets_why_it_was_set_aside():

@@ -358,7 +358,6 @@ def _proven_edges(record: Record) -> str:
 def _sealed(record: Record, fact: Sealed, entry: Entry) -> Record:
     return replace(
         record,
-        digests=fact.digests,
         readback=fact.readback,
         media=fact.media,
         corrected=fact.corrected,
