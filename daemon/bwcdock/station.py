@@ -175,22 +175,29 @@ class Station:
                 self.bench.meters.turned()
                 await self._docks.look()
                 self._tell_findings()
+                began_s = self.bench.clock.monotonic()
                 self._act(self._decide())
-                await self._pause()
+                await self._pause(self.bench.clock.monotonic() - began_s)
         finally:
             gc.unfreeze()
             await self._end()
         if self._fatal is not None:
             raise self._fatal
 
-    async def _pause(self) -> None:
-        """Until something ended, something was hinted at, or a tick has passed."""
+    async def _pause(self, least_s: float) -> None:
+        """Until something ended, something was hinted at, or a tick has passed; for ``least_s`` in any case.
+
+        That is what deciding took. With thousands of records waiting and many small things ending, deciding anew after
+        each of them would leave the loop nothing else to do, and the backlog would never be worked off.
+        """
+        rested_s = asyncio.get_running_loop().time() + least_s
         tick_s = self.bench.settings.limits.tick_s
         hinted = asyncio.ensure_future(self._docks.hint.wait())
         woken = asyncio.ensure_future(self._wake.wait())
         await asyncio.wait({hinted, woken}, timeout=tick_s, return_when=asyncio.FIRST_COMPLETED)
         for waiting in (hinted, woken):
             waiting.cancel()
+        await asyncio.sleep(max(0.0, rested_s - asyncio.get_running_loop().time()))
         self._wake.clear()
         self._docks.hint.clear()
 

@@ -43,5 +43,7 @@ def satisfies(proven: Lock | None, asked: Lock) -> bool:
 
 def short(record: Record, sinks: Collection[str], now: datetime, *, is_held: bool) -> tuple[str, ...]:
     """Those of ``sinks`` in which its copy is not known to be locked as firmly as it has to be."""
+    if not sinks:
+        return ()
     asked = wanted(record, now, is_held=is_held)
     return tuple(copy.sink for copy in record.held if copy.sink in sinks and not satisfies(copy.locked, asked))

@@ -1,5 +1,6 @@
 """World in, actions out, most urgent first: the one place that decides what is worth doing now."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,35 @@ class Plan:
     missing: int = 0
 
 
+class _Lanes:
+    """How much is in flight, by kind and place, and what may therefore begin: asked once a plan, not for each record.
+
+    With thousands of records waiting for one narrow line, most plans find its lane full, and then need not weigh them.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._used = Counter(_lane(action.act, action.place) for action in world.busy)
+        self.pulling = frozenset(action.record for action in world.busy if action.act is Act.PULL)
+        self.seals = self.has_room(Act.SEAL, SPOOL)
+        self.releases = self.has_room(Act.RELEASE, SPOOL)
+        self.stores = self._those(world.sinks)
+        self.locks = self._those(world.answering or world.sinks) & world.keep.locking
+
+    def has_room(self, act: Act, place: str) -> bool:
+        """Whether one more of this kind may begin there."""
+        limit = self._world.depth if act is Act.PULL else self._world.at_once.get(place, self._world.parallel)
+        return self._used[_lane(act, place)] < limit
+
+    def take(self, action: Action) -> None:
+        """One more is in flight."""
+        self._used[_lane(action.act, action.place)] += 1
+
+    def _those(self, sinks: Mapping[str, datetime]) -> frozenset[str]:
+        now = self._world.now
+        return frozenset(sink for sink, since in sinks.items() if since <= now and self.has_room(Act.PUSH, sink))
+
+
 def plan(world: World) -> Plan:
     """Everything worth starting at ``world.now``, most urgent first, within room and limits; nothing that is in flight.
 
@@ -82,14 +112,14 @@ def plan(world: World) -> Plan:
     that is there and only within the room left; when room is short pulling stops and pushing goes on. What makes a
     recorder in a priority slot safe to take goes before all of that: who plugged it in there waits for it.
     """
-    pulling = frozenset(action.record for action in world.busy if action.act is Act.PULL)
+    lanes = _Lanes(world)
     ready = sorted(
         (not _goes_first(action, world), record.due or FAR, action.act, record.listed_at, action)
         for record in world.records.values()
-        for action in _wanted(record, world, pulling)
+        for action in _wanted(record, world, lanes)
         if action not in world.busy and not (action in world.resting and world.resting[action] > world.now)
     )
-    return _within_limits(world, [action for *_, action in ready])
+    return _within_limits(world, lanes, [action for *_, action in ready])
 
 
 def _goes_first(action: Action, world: World) -> bool:
@@ -105,56 +135,53 @@ def _yields(action: Action, world: World) -> bool:
     return not _goes_first(action, world) and (due is None or due > world.now + NEAR)
 
 
-def _wanted(record: Record, world: World, pulling: frozenset[str]) -> Iterator[Action]:
-    for sink in locking.short(record, world.keep.locking, world.now, is_held=record.id in world.keep.held):
+def _wanted(record: Record, world: World, lanes: _Lanes) -> Iterator[Action]:
+    for sink in locking.short(record, lanes.locks, world.now, is_held=record.id in world.keep.held):
         # In every state: what is pulled anew because the spool's copy went bad is none the less to be kept there.
-        if (world.answering or world.sinks).get(sink, FAR) <= world.now:
-            yield Action(Act.LOCK, record.id, sink)
+        yield Action(Act.LOCK, record.id, sink)
     match record.state:
         case State.LISTED:
             # One part file, one writer: a pull that still hangs where the recorder was before has to end first.
-            if (session := world.docked.get(record.id)) and record.id not in pulling:
+            if (session := world.docked.get(record.id)) and record.id not in lanes.pulling:
                 yield Action(Act.PULL, record.id, session)
         case State.PULLED:
-            yield Action(Act.SEAL, record.id)
+            if lanes.seals:
+                yield Action(Act.SEAL, record.id)
         case State.SEALED | State.RELEASED:
-            yield from _after_seal(record, world)
+            yield from _after_seal(record, world, lanes)
 
 
-def _after_seal(record: Record, world: World) -> Iterator[Action]:
+def _after_seal(record: Record, world: World, lanes: _Lanes) -> Iterator[Action]:
     if record.releasing:
         # A crash fell between the intent and the act: the same act is done again, and is harmless when it was done.
         yield Action(Act.RELEASE, record.id)
         return
-    if SPOOL in record.copies:
-        for sink in record.owed_sinks:
-            # Also where a copy was found bad: a sink never overwrites, so this heals a missing one and alarms again
-            # about a wrong one.
-            if world.sinks.get(sink, FAR) <= world.now:
-                yield Action(Act.PUSH, record.id, sink)
-    for held in record.held:
-        due = look_due(record, held.sink, world.keep)
-        if due is not None and due <= world.now and world.sinks.get(held.sink, FAR) <= world.now:
-            yield Action(Act.LOOK, record.id, held.sink)
-    if may_release(record, SPOOL, world.now, world.keep):
+    if lanes.stores:
+        if SPOOL in record.copies:
+            for sink in record.owed_sinks:
+                # Also where a copy was found bad: a sink never overwrites, so this heals a missing one and alarms again
+                # about a wrong one.
+                if sink in lanes.stores:
+                    yield Action(Act.PUSH, record.id, sink)
+        for held in record.held:
+            if held.sink in lanes.stores:
+                due = look_due(record, held.sink, world.keep)
+                if due is not None and due <= world.now:
+                    yield Action(Act.LOOK, record.id, held.sink)
+    if lanes.releases and may_release(record, SPOOL, world.now, world.keep):
         yield Action(Act.RELEASE, record.id)
 
 
-def _within_limits(world: World, ready: list[Action]) -> Plan:
-    lanes: dict[tuple[Act, str], int] = {}
+def _within_limits(world: World, lanes: _Lanes, ready: list[Action]) -> Plan:
     room = world.room
     missing = 0
     hurried = any(action.act is Act.PULL and action.place in world.first for action in world.busy)
     for action in world.busy:
-        lane = _lane(action)
-        lanes[lane] = lanes.get(lane, 0) + 1
         if action.act is Act.PULL and action.record in world.records:
             room -= _needed(world, action.record)
     chosen = []
     for action in ready:
-        lane = _lane(action)
-        limit = world.depth if action.act is Act.PULL else world.at_once.get(action.place, world.parallel)
-        if lanes.get(lane, 0) >= limit:
+        if not lanes.has_room(action.act, action.place):
             continue
         if action.act is Act.PULL:
             if hurried and _yields(action, world):
@@ -167,7 +194,7 @@ def _within_limits(world: World, ready: list[Action]) -> Plan:
                 continue
             room -= size
             hurried = hurried or action.place in world.first
-        lanes[lane] = lanes.get(lane, 0) + 1
+        lanes.take(action)
         chosen.append(action)
     return Plan(actions=tuple(chosen), missing=missing)
 
@@ -176,6 +203,6 @@ def _needed(world: World, record: str) -> int:
     return max(0, world.records[record].item.size - world.held.get(record, 0))
 
 
-def _lane(action: Action) -> tuple[Act, str]:
+def _lane(act: Act, place: str) -> tuple[Act, str]:
     """Looks and locks share the lane of pushes to the same sink, so that a slow store is asked by few at a time."""
-    return (Act.PUSH if action.act in {Act.LOOK, Act.LOCK} else action.act, action.place)
+    return (Act.PUSH if act in {Act.LOOK, Act.LOCK} else act, place)

@@ -1,0 +1,51 @@
+"""Thousands of recordings wait, and many small things end: deciding what is next leaves time to do it."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from bwcdock import station as station_module
+from bwcdock.core.plan import Plan, World, plan
+from bwcdock.testing.station import StationBed
+
+DECIDING_S = 0.03
+
+
+async def test_deciding_takes_half_of_the_time_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent: list[float] = []
+
+    def long(world: World) -> Plan:
+        began = time.monotonic()
+        time.sleep(DECIDING_S)  # as with ten thousand records
+        decided = plan(world)
+        spent.append(time.monotonic() - began)
+        return decided
+
+    monkeypatch.setattr(station_module, "plan", long)
+    async with StationBed(tmp_path).at_work() as station:
+        began = time.monotonic()
+        while len(spent) < 20:
+            station._wake.set()  # something has ended, again and again
+            await asyncio.sleep(0.001)
+        took = time.monotonic() - began
+    assert sum(spent[:20]) < 0.6 * took
+
+
+async def test_what_comes_while_it_rests_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed = StationBed(tmp_path, {"limits": {"tick_s": 60.0}})
+    async with bed.at_work() as station:
+        deciding = asyncio.Event()
+
+        def long(world: World) -> Plan:
+            time.sleep(0.2)
+            deciding.set()
+            return plan(world)
+
+        monkeypatch.setattr(station_module, "plan", long)
+        station._wake.set()
+        await asyncio.wait_for(deciding.wait(), 10)
+        turns = station.turns
+        await asyncio.sleep(0.05)  # it rests
+        station._wake.set()
+        await bed.until(lambda: station.turns > turns, limit_s=10)
