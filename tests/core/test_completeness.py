@@ -1,5 +1,6 @@
 """Holes, doubles and misplaced files are told once each, and an ordinary card tells nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import process_time
 
@@ -78,6 +79,12 @@ def test_numbers_of_earlier_dockings_are_present():
 
 def test_a_hole_between_known_files_is_not_told_again():
     assert codes([item(1), item(4), item(5)], [item(1), item(4)], at(24)) == []
+    assert codes([item(5)], [item(1), item(4)], at(24)) == []  # which are on the card no more
+
+
+def test_zero_is_a_number_like_any_other():
+    assert codes([item(0), item(2)]) == ["sequence.hole"]
+    assert codes([item(0), item(1)]) == []
 
 
 def test_series_count_for_themselves():
@@ -112,6 +119,16 @@ def test_a_file_inside_a_long_one_overlaps_also_when_others_lie_between():
     assert codes(card) == ["time.overlap", "time.overlap"]
 
 
+def test_what_overlaps_is_told_with_the_first_that_reaches_as_far():
+    photo = item(9, -1, 0, kind=Kind.PHOTO, series="p")  # what is none of these is passed over
+    found = judge([photo, item(1, 0, 60), item(2, 30, 30), item(3, 40, 5)], [], NEVER, NOW, None)
+    assert [dict(finding.evidence)["first"] for finding in found] == ["DCIM/0001.MP4"] * 2
+    sound = item(2, 5, 5, activity="a", kind=Kind.AUDIO)
+    card = [item(0, -9), item(1, 0, 10, activity="a"), sound, item(3, 30, activity="a")]
+    (gap,) = judge(card, [], NEVER, NOW, None)
+    assert dict(gap.evidence)["before"] == "DCIM/0001.MP4"
+
+
 def test_an_inserted_file_overlaps_one_of_an_earlier_docking():
     assert codes([item(1, 0), item(2, 3)], [item(1, 0)]) == ["time.overlap"]
     assert codes([item(2, 3)], [item(1, 0)]) == ["time.overlap"]
@@ -120,16 +137,23 @@ def test_an_inserted_file_overlaps_one_of_an_earlier_docking():
 
 def test_no_overlap_within_resolution_of_photos_in_films_or_of_two_lenses():
     assert codes([item(1, 0), item(2, 5 - 0.9 / 60)]) == []
+    assert codes([item(1, 0), item(2, 5 - 1 / 60)]) == []
     assert codes([item(1, 0), item(2, 5 - 1.1 / 60)]) == ["time.overlap"]
     assert codes([item(1, 0), item(2, 3, 0, kind=Kind.PHOTO)]) == []
     lenses = [item(n, series=s, path=f"{s}{n}") for n in (1, 2, 3) for s in ("front", "back")]
     assert codes(lenses) == []
+    late = [item(1, 0, series="front"), item(1, 1 / 60, series="back", path="b")]
+    assert codes(late) == []
+    assert codes([late[0], item(1, 1.1 / 60, series="back", path="b")]) == ["time.overlap"]
     assert codes([item(1, 0, series="front"), item(2, 2, series="back")]) == ["time.overlap"]
 
 
 def test_a_pause_inside_one_activity():
     assert codes([item(1, 0, activity="a"), item(2, 5 + 5.9 / 60, activity="a")]) == []
+    assert codes([item(1, 0, activity="a"), item(2, 5 + 6 / 60, activity="a")]) == []
     assert codes([item(1, 0, activity="a"), item(2, 5 + 6.1 / 60, activity="a")]) == ["time.gap"]
+    assert codes([item(1, 0, activity="a"), item(2, 60, activity="a")], [item(1, 0)]) == ["time.gap"]
+    assert codes([item(1, 0, activity="a"), item(2, 60, activity="a")], [item(1, 0), item(2, 60)]) == []
     assert codes([item(1, 0, activity="a"), item(2, 60, activity="b")]) == []
     assert codes([item(1, 0), item(2, 60)]) == []
     (finding,) = judge([item(1, 0, activity="a"), item(2, 10, activity="a")], [], NEVER, NOW, None)
@@ -156,6 +180,10 @@ def test_the_future_is_told_unless_the_drift_explains_it():
     assert codes(late, drift=fast(20)) == []
     assert codes(late, drift=fast(16, "at_least")) == []
     assert codes([item(1, 2 * 1440 - 4.5)]) == []
+    assert codes([item(1, 2 * 1440 + 61 / 60, 0)]) == []  # a minute, and the second that its name does not show
+    assert codes([item(1, 2 * 1440 + 61.1 / 60, 0)]) == ["time.future"]
+    begun = replace(late[0], modified=None, claim=replace(late[0].claim, end=None))
+    assert codes([begun]) == ["time.future"]
 
 
 def test_a_new_file_from_before_the_last_docking():
@@ -194,6 +222,18 @@ def test_the_same_content_is_not_changed_by_fat_rounding_or_a_new_zone_setting()
         assert codes([moved], [old]) == []
 
 
+def test_what_has_no_time_is_known_by_its_size():
+    timeless = replace(item(1), modified=None)
+    assert codes([timeless], [item(1)]) == codes([item(1)], [timeless]) == []
+    assert codes([replace(timeless, size=7)], [timeless]) == ["content.changed"]
+
+
+def test_two_seconds_later_is_no_later_recording():
+    for seconds, severity in ((2, Severity.WARN), (2.1, Severity.NOTE)):
+        (finding,) = judge([item(1, seconds / 60)], [known(item(1, 0, size=7))], NEVER, NOW, None)
+        assert (finding.code, finding.severity) == ("content.changed", severity)
+
+
 def test_a_name_that_came_round_again_is_a_note():
     (finding,) = judge([item(1, 5000, path="x")], [known(item(1, 5, path="x"))], NEVER, at(9000), None)
     assert (finding.code, finding.severity) == ("content.changed", Severity.NOTE)
@@ -211,6 +251,11 @@ TEN, DATED = "2024-05-01T02:00:00+00:00", {"method": "uncorrected", "uncertainty
             [item(1, series="A"), item(3, series="A")], [],
             "1 running number is missing between 1 and 3 of series A.",
             {"series": "A", "before": "DCIM/0001.MP4", "after": "DCIM/0003.MP4", "missing": "1"},
+        ),
+        (
+            [item(1), item(4)], [],
+            "2 running numbers are missing between 1 and 4.",
+            {"series": "", "before": "DCIM/0001.MP4", "after": "DCIM/0004.MP4", "missing": "2"},
         ),
         (
             [item(500, 0), item(501, 5), item(1, 10)], [],
@@ -252,6 +297,11 @@ TEN, DATED = "2024-05-01T02:00:00+00:00", {"method": "uncorrected", "uncertainty
             {"path": "DCIM/0001.MP4", "record": "rDCIM/0001.MP4", "size": "7 → 1000", "modified": f"{TEN} → {TEN}"},
         ),
         (
+            [item(1, 60, 0)], [replace(item(1, 60, 0, size=7), modified=None)],
+            "A file seen before has another size or time now: it was changed on the recorder.",
+            {"path": "DCIM/0001.MP4", "record": "rDCIM/0001.MP4", "size": "7 → 1000", "modified": f" → {TEN}"},
+        ),
+        (
             [item(1, 60, 0)], [item(1, 0, 0, size=7)],
             "A name seen before now holds a later recording.",
             {
@@ -291,6 +341,8 @@ def test_a_hostile_card_is_summed_up():
         of_code = [finding for finding in found if finding.code == code]
         assert len(of_code) == MAX_PER_CODE + 1
         assert "more findings" in of_code[-1].what
+        assert of_code[-1].remedy.endswith(".")
+        assert {finding.severity for finding in of_code} == {of_code[0].severity}
     last_hole = next(f for f in found if f.code == "sequence.hole" and "more findings" in f.what)
     assert dict(last_hole.evidence) == {"more": str(999 - MAX_PER_CODE), "total": "999"}
 

@@ -69,11 +69,19 @@ class _Take(NamedTuple):
     kind: Kind
     series: str
     sequence: int | None
-    activity: str
     start: datetime | None
     end: datetime | None
     step_ms: int
-    new: bool
+    activity: str = ""
+    new: bool = False
+
+
+class _Span(NamedTuple):
+    """A take of which both is known, and its times."""
+
+    take: _Take
+    start: datetime
+    end: datetime
 
 
 def judge(
@@ -152,11 +160,9 @@ def _takes(items: Sequence[Item], known: Sequence[Known], fresh: set[str]) -> li
             kind=record.kind,
             series=record.series,
             sequence=record.sequence,
-            activity="",
             start=record.start,
             end=record.end,
             step_ms=FAT_STEP_MS,
-            new=False,
         )
         for record in known
         if record.path not in listed
@@ -230,18 +236,25 @@ def _overlaps(takes: Iterable[_Take]) -> Iterator[tuple[_Take, _Take, timedelta]
     Photos are taken during films, so only films overlap films and sound overlaps sound. Two series that start together
     are the two lenses of one recorder.
     """
-    reach: dict[Kind, _Take] = {}
-    for take in takes:
-        if take.kind not in (Kind.VIDEO, Kind.AUDIO) or take.start is None or take.end is None:
+    reach: dict[Kind, _Span] = {}
+    for one in _spans(takes):
+        take, start, end = one
+        if take.kind not in (Kind.VIDEO, Kind.AUDIO):
             continue
         front = reach.get(take.kind)
-        if front and front.end and (take.new or front.new):
-            tolerance = timedelta(milliseconds=max(front.step_ms, take.step_ms))
-            twin = front.series != take.series and front.start and take.start - front.start <= tolerance
-            if front.end - take.start > tolerance and not twin:
-                yield front, take, min(front.end, take.end) - take.start
-        if front is None or front.end is None or take.end > front.end:
-            reach[take.kind] = take
+        if front and (take.new or front.take.new):
+            tolerance = timedelta(milliseconds=max(front.take.step_ms, take.step_ms))
+            twin = front.take.series != take.series and start - front.start <= tolerance
+            if front.end - start > tolerance and not twin:
+                yield front.take, take, min(front.end, end) - start
+        if front is None or end > front.end:
+            reach[take.kind] = one
+
+
+def _spans(takes: Iterable[_Take]) -> Iterator[_Span]:
+    for take in takes:
+        if take.start is not None and take.end is not None:
+            yield _Span(take, take.start, take.end)
 
 
 def _overlap(case: tuple[_Take, _Take, timedelta]) -> Finding:
@@ -262,17 +275,18 @@ def _overlap(case: tuple[_Take, _Take, timedelta]) -> Finding:
 
 def _gaps(takes: Iterable[_Take]) -> Iterator[tuple[_Take, _Take, timedelta]]:
     """Pauses between the segments of one activity."""
-    reach: dict[str, _Take] = {}
-    for take in takes:
-        if not take.activity or take.start is None or take.end is None or take.kind is Kind.PHOTO:
+    reach: dict[str, _Span] = {}
+    for one in _spans(takes):
+        take, start, end = one
+        if not take.activity or take.kind is Kind.PHOTO:
             continue
         front = reach.get(take.activity)
-        if front and front.end and (take.new or front.new):
-            tolerance = timedelta(milliseconds=GAP_MS + max(front.step_ms, take.step_ms))
-            if take.start - front.end > tolerance:
-                yield front, take, take.start - front.end
-        if front is None or front.end is None or take.end > front.end:
-            reach[take.activity] = take
+        if front and (take.new or front.take.new):
+            tolerance = timedelta(milliseconds=GAP_MS + max(front.take.step_ms, take.step_ms))
+            if start - front.end > tolerance:
+                yield front.take, take, start - front.end
+        if front is None or end > front.end:
+            reach[take.activity] = one
 
 
 def _gap(case: tuple[_Take, _Take, timedelta]) -> Finding:
