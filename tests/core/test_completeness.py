@@ -191,7 +191,11 @@ def test_a_new_file_from_before_the_last_docking():
     assert codes([item(1)], last=at(11)) == ["time.before_last_docking"]
     assert codes([item(1)], last=NEVER) == []
     assert codes([item(1)], [item(1)], last=at(11)) == []  # it was there then
-    assert codes([item(1, kind=Kind.OTHER)], last=at(11)) == []  # a log
+    log = item(1, kind=Kind.OTHER, series="log", path="log")
+    assert codes([log], last=at(11)) == []
+    assert codes([log, item(1)], last=at(11)) == ["time.before_last_docking"]
+    assert codes([item(1)], last=at(10 + 1 / 60)) == []  # within the second that its name does not show
+    assert codes([item(1)], last=at(10 + 1.1 / 60)) == ["time.before_last_docking"]
     # The clock was slow by ten minutes: the file is really from after the docking.
     assert codes([item(1)], last=at(11), drift=fast(-10)) == []
 

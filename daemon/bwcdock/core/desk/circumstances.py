@@ -1,9 +1,7 @@
 """What people stated that bears on one recording's deadline: its trip, its activity's end, more time, its tags."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from bwcdock.core.desk.times import Activity, Extension, Trip
 from bwcdock.core.facts import Corrected
@@ -21,7 +19,6 @@ class Circumstances:
 
 
 NOTHING = Circumstances()
-M = TypeVar("M", Trip, Activity, Extension)
 
 
 def basis_of(
@@ -38,9 +35,12 @@ def basis_of(
     Where several of a sort fit, the one that ends first counts: the strict side.
     """
     made = corrected.end or corrected.start
-    trip = _first((t for t in told.trips if made and t.covers(device, made)), "back", listed_at)
-    activity = _first((a for a in told.activities if made and a.covers(device, made)), "ended", listed_at)
-    allowed = _first((e for e in told.extensions if made and e.covers(device, made)), "at", listed_at)
+    trips = (t for t in told.trips if made and t.covers(device, made))
+    activities = (a for a in told.activities if made and a.covers(device, made))
+    extensions = (e for e in told.extensions if made and e.covers(device, made))
+    trip = min(trips, key=lambda t: t.back or listed_at, default=None)
+    activity = min(activities, key=lambda a: a.ended, default=None)
+    allowed = min(extensions, key=lambda e: e.at, default=None)
     return Basis(
         listed_at=listed_at,
         corrected=corrected,
@@ -51,7 +51,3 @@ def basis_of(
         extension=Allowed(by_role=allowed.role, reason=allowed.reason, granted_at=allowed.at) if allowed else None,
         tags=tags,
     )
-
-
-def _first(fitting: Iterable[M], moment: str, otherwise: datetime) -> M | None:
-    return min(fitting, key=lambda each: getattr(each, moment) or otherwise, default=None)
