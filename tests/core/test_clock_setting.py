@@ -110,6 +110,11 @@ def test_a_clock_that_is_told_the_time_is_taken_for_set_only_where_it_is_right(o
     assert (said == "taken") == (abs(offset_ms) <= may_wander_ms) or abs(abs(offset_ms) - may_wander_ms) < 2
 
 
+def test_the_least_that_is_off_is_said_and_no_after_where_nobody_looked():
+    unread = replace(TOLD, stands="not-set", reason="unread", before=drift(1))
+    assert english(unread) == "not set by protocol (unread): 0.001 s fast before"
+
+
 @pytest.mark.parametrize(
     ("setting", "said", "zh"),
     [

@@ -39,6 +39,7 @@ TABLE = [
     (item(), 60_500, NINE, at(60.5), 1000),
     (item(modified=at(60)), 60_500, NINE, at(60.5), 1000),
     (item(modified=at(60)), None, NINE, at(60), 3000),
+    (item(modified=NINE), None, NINE, NINE, 3000),
     (item(modified=at(6 * 3600)), None, NINE, at(6 * 3600), 3000),
     (item(modified=at(6 * 3600 + 1)), None, NINE, None, 1000),
     (item(modified=at(-1)), None, NINE, None, 1000),
@@ -81,7 +82,13 @@ def test_without_a_drift_nothing_is_corrected():
     assert corrected.uncertainty_ms == 3000  # the name's second and the file time's two
 
 
+def test_the_containers_duration_gives_the_end():
+    corrected = correct(item(), drift(offset_ms=500), MediaFacts(duration_ms=60_500))
+    assert (corrected.start, corrected.end) == (at(-0.5), at(60))
+
+
 def test_uncertainty_adds_source_measurement_and_wander():
+    assert correct(item(start=None), drift(uncertainty_ms=500), None).uncertainty_ms == 1500  # nothing to wander from
     exact = drift(uncertainty_ms=500, read_at=NINE + timedelta(days=2) - timedelta(seconds=1))
     assert correct(item(end=at(30)), exact, None).uncertainty_ms == 1000 + 500 + 6000
 
@@ -120,6 +127,8 @@ def test_the_claim_is_never_changed(start, offset, duration):
         (29_000, 30_000, None),
         (14 * 3_600_000, 0, 840),
         (15 * 3_600_000, 0, None),
+        (16 * 60_000, 10**9, 15),
+        (16 * 60_000 + 1, 10**9, None),
         (23 * 60_000, 10**9, None),  # a huge tolerance does not explain everything
     ],
 )
@@ -140,6 +149,14 @@ def test_zone_hint(difference_ms, tolerance_ms, minutes):
         ("nowhere/nothing", 8 * 3600, "time.zone"),  # an unknown zone has no habit
         ("../../etc/passwd", 0, None),
         ("+99:99", 0, None),
+        ("-05:00", -5 * 3600, None),
+        ("+00:00", 0, None),
+        ("+00:00", 86_400, "time.container"),
+        ("UTC", 86_400, "time.container"),
+        ("Asia/Shanghai", 6, None),  # five seconds, and the one that its name does not show
+        ("Asia/Shanghai", -6, None),
+        ("Asia/Shanghai", -6.001, "time.container"),
+        ("nowhere/nothing", 6.001, "time.container"),
         ("Asia/Shanghai", 1234, "time.container"),
         ("Asia/Shanghai", -86_400, "time.container"),
     ],
@@ -174,6 +191,9 @@ def test_container_clock_says_nothing_where_it_cannot_compare():
     assert not container_clock(item(), MediaFacts(started=datetime(1970, 1, 1, tzinfo=UTC)))
     assert not container_clock(item(start=None), MediaFacts(started=NINE))
     assert not container_clock(item(source="exif"), MediaFacts(started=at(1234)))
+    assert not container_clock(item(source="media"), MediaFacts(started=at(1234)))
+    assert not container_clock(item(start=None, modified=NINE), MediaFacts(started=NINE))
+    assert container_clock(item(), MediaFacts(started=datetime(2000, 1, 1, tzinfo=UTC)))
 
 
 def test_milliseconds_round_down():
