@@ -42,6 +42,8 @@ def test_a_fit_recorder_has_no_findings():
         (drift(8 * 3_600_000 + 45_000), [("clock.drift", "warn")]),
         (drift(90_000, bound="at_least"), [("clock.ahead", "warn")]),
         (drift(10_000, bound="at_least"), [("clock.ahead", "note")]),
+        (drift(60_000, bound="at_least"), [("clock.ahead", "note")]),
+        (drift(60_001, bound="at_least"), [("clock.ahead", "warn")]),
         (drift(-90_000, bound="at_least"), [("clock.behind", "warn")]),
         (drift(2_000, bound="at_least"), [("clock.unknown", "note")]),
         (drift(90_000, age=timedelta(days=1)), [("clock.drift", "warn")]),
@@ -165,6 +167,15 @@ def test_findings_carry_figures_and_remedy(condition, what, evidence):
     (finding,) = assess(IDENTITY, Condition(**FINE | {"drift": drift(0)} | condition), Limits(), NOW)
     assert (finding.what, dict(finding.evidence)) == (what, evidence)
     assert finding.remedy.endswith(".")
+
+
+def test_the_least_that_is_off_is_fast_or_slow():
+    for bound in ("exact", "at_least"):
+        for offset_ms, word in ((1, "0.001 s fast"), (-1, "0.001 s slow")):
+            condition = Condition(**FINE, drift=drift(offset_ms, 0, bound))
+            (finding,) = assess(IDENTITY, condition, Limits(drift_note_ms=0), NOW)
+            assert word in finding.what
+            assert finding.code.endswith({"exact": "drift", "at_least": "ahead" if offset_ms > 0 else "behind"}[bound])
 
 
 def test_a_wrong_zone_is_told_beside_the_clock_that_is_off():

@@ -81,6 +81,8 @@ def later(offset_ms, *, hours=0, **changes):
         (TOLD, later(0), "taken"),
         (TOLD, later(-3_000), "taken"),
         (TOLD, later(-3_100), "ignored"),
+        (TOLD, later(3_021), "taken"),  # what is allowed, what the reading may err by, and a second's wandering
+        (TOLD, later(3_022), "ignored"),
         (TOLD, later(90_000), "ignored"),
         (TOLD, later(5_000, hours=24), "taken"),  # a day's wandering after that
         (TOLD, later(7_000, hours=24), "ignored"),
@@ -96,6 +98,11 @@ def later(offset_ms, *, hours=0, **changes):
         (FILE, later(-40 * DAY_MS, hours=10), "ignored"),
         (FILE, later(-40 * DAY_MS, hours=50 * 24), "ignored"),  # late by less than it lay, but as before
         (FILE, later(3_600_000, hours=10), "ignored"),
+        (FILE, later(-3_022), "ignored"),  # it did not lie there at all
+        (FILE, later(-36_004_271, hours=10), "taken"),
+        (FILE, later(-36_004_272, hours=10), "ignored"),
+        (FILE, later(-40 * DAY_MS + 153_021, hours=50 * 24), "ignored"),
+        (FILE, later(-40 * DAY_MS + 153_022, hours=50 * 24), "taken"),
         (FILE, None, "unread"),
     ],
 )
