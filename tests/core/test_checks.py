@@ -39,7 +39,8 @@ def test_a_fit_recorder_has_no_findings():
         (drift(90_000, uncertainty_ms=90_000), []),
         (drift(8 * 3_600_000 + 12_000), [("clock.drift", "warn"), ("clock.zone", "warn")]),
         (drift(-15 * 60_000), [("clock.drift", "warn"), ("clock.zone", "warn")]),
-        (drift(8 * 3_600_000 + 45_000), [("clock.drift", "warn")]),
+        (drift(8 * 3_600_000 + 30_500), [("clock.drift", "warn"), ("clock.zone", "warn")]),
+        (drift(8 * 3_600_000 + 30_501), [("clock.drift", "warn")]),
         (drift(90_000, bound="at_least"), [("clock.ahead", "warn")]),
         (drift(10_000, bound="at_least"), [("clock.ahead", "note")]),
         (drift(60_000, bound="at_least"), [("clock.ahead", "note")]),
@@ -57,6 +58,7 @@ def test_clock(reading, codes):
 @pytest.mark.parametrize(
     ("percent", "codes"),
     [
+        (100, []),
         (20, []),
         (19, [("battery.low", "warn")]),
         (0, [("battery.low", "warn")]),
@@ -81,6 +83,10 @@ LOW, UNKNOWN = [("storage.low", "warn")], [("storage.unknown", "note")]
         (12_799_999_999, 128 * GB, LOW),
         (2 * GB, 8 * GB, []),  # a small card: a quarter
         (2 * GB - 1, 8 * GB, LOW),
+        (1, 7, []),  # whole bytes
+        (1, 1, []),
+        (64 * GB, 64 * GB, []),
+        (0, 0, UNKNOWN),
         (6 * GB, None, []),
         (5 * GB, None, LOW),
         (None, 64 * GB, UNKNOWN),
@@ -150,6 +156,16 @@ CLOCK = {"method": "protocol", "read_at": "2024-05-01T09:00:00+00:00"}
             {"storage_free": 4 * GB},
             "The storage of recorder 0012345 has 4.0 GB free (6 %), below 6.4 GB.",
             {"free": "4000000000", "total": "64000000000", "limit": "6400000000"},
+        ),
+        (
+            {"storage_free": 5_199_999_999, "storage_total": 20_800_000_000},
+            "The storage of recorder 0012345 has 5.2 GB free (24 %), below 5.2 GB.",
+            {"free": "5199999999", "total": "20800000000", "limit": "5200000000"},
+        ),
+        (
+            {"storage_free": 50_000_000, "storage_total": 64_500_000_000},
+            "The storage of recorder 0012345 has 0.1 GB free (0 %), below 6.5 GB.",
+            {"free": "50000000", "total": "64500000000", "limit": "6450000000"},
         ),
         (
             {"storage_free": 0, "storage_total": None},
