@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from string import ascii_lowercase
 
 import pytest
@@ -72,6 +73,15 @@ def test_the_same_seed_draws_the_same_sample_from_any_order(ids, percent, seed, 
     assert checking.digest(shuffled) == checking.digest(ids)
     assert set(sample) <= set(ids)
     assert len(sample) == -(-len(ids) * percent // 100)
+
+
+def test_how_a_sample_is_drawn_never_changes():
+    """Anyone may draw it again, years later, with a SHA-256 and what was published."""
+    ids = [f"{n:04x}" for n in range(9)]
+    assert checking.draw(ids, 34, "seed") == tuple(
+        sorted(ids, key=lambda record: sha256(f"seed:{record}".encode()).hexdigest())[:4]
+    )
+    assert checking.digest(["b", "a"]) == sha256(b"a\nb\n").hexdigest()
 
 
 def test_another_seed_draws_another_sample():

@@ -165,6 +165,9 @@ def test_a_hold_keeps_what_its_span_touches():
         assert not hold(until_recorded=moment - shortest).fits(half, ())
     unknown = life(listed(corrected=replace(CORRECTED, start=None, end=None)))
     assert hold(since_recorded=T0, until_recorded=T0).fits(unknown, ())
+    there = replace(record, label=Label(place="五一广场"))
+    assert hold(place="广场").fits(there, ())
+    assert not hold(place="公园").fits(there, ())
     first, second = hold(device="A001"), hold(of="h2", device="A001")
     assert keeping(record, (), (hold(device="B"), first, second)) is first
     assert keeping(record, (), (hold(device="B"),)) is None
@@ -285,8 +288,13 @@ def test_who_has_too_much_in_one_hand():
 REASONS, GROUNDS = (Term(id="a", label="甲"),), (Term(id="b", label="乙"),)
 BREAK = Interruption(**RULED, reasons=REASONS, spoken=True, written=True, report_to="unit-head")
 NONE = Unrecorded(**RULED, grounds=GROUNDS, signed_by="unit-leader")
+LATE = replace(S4.deadline, extension=replace(S4.deadline.extension, by=("administrator",)))
 KNOWS = replace(
-    S4, interruption=BREAK, unrecorded=NONE, approvals=(VIEW, PRIVATE, replace(PLAIN, chain=("unit-leader",)))
+    S4,
+    deadline=LATE,
+    interruption=BREAK,
+    unrecorded=NONE,
+    approvals=(VIEW, PRIVATE, replace(PLAIN, chain=("unit-leader",))),
 )
 KNOWS_NOTHING = replace(KNOWS, interruption=None, unrecorded=None, deadline=replace(S4.deadline, extension=None))
 NOBODY_NAMED = replace(KNOWS, interruption=replace(BREAK, report_to=""), unrecorded=replace(NONE, signed_by=""))
@@ -298,7 +306,7 @@ CHAINS = ("administrator", "unit-leader")
     [
         (KNOWS, "not_recorded", GROUNDS, ("unit-leader",)),
         (KNOWS, "interruption", REASONS, ("unit-head",)),
-        (KNOWS, "late", (), ("unit-head",)),
+        (KNOWS, "late", (), ("administrator",)),
         (KNOWS, "device_fault", (), ("unit-head",)),
         *((KNOWS_NOTHING, what, (), CHAINS) for what in ("not_recorded", "interruption", "late", "device_fault")),
         (NOBODY_NAMED, "not_recorded", GROUNDS, CHAINS),
@@ -371,9 +379,9 @@ def test_of_several_that_fit_the_first_to_end_counts():
 # --- what may be owed by what is out ----------------------------------------------------------------------------------
 
 
-def may_owe(*devices, docked=None, trips=(), pack=PACKS["S1"], now=24):
-    told = Circumstances(trips=trips)
-    return owing.may_owe(devices, docked or {}, told, pack, CALENDAR, at(now), 0.25)
+def may_owe(*devices, docked=None, trips=(), activities=(), pack=PACKS["S1"], now=24):
+    told = Circumstances(trips=trips, activities=activities)
+    return owing.may_owe(devices, docked or {}, told, pack, CALENDAR, at(now), 0.5)
 
 
 def owed(since, pack=PACKS["S1"], method="issue", listed=24, **more):
@@ -386,8 +394,9 @@ def test_a_recorder_that_is_out_may_owe_from_its_issue_or_from_when_it_was_last_
     (one,) = may_owe(device(out))
     assert (one.device, one.holder, one.since, one.expected_back, one.last_seen) == ("A001", "003", at(1), at(9), None)
     assert (one.obligation, one.ground, one.away) == (owed(at(1)), "", False)
-    assert one.verdict == verdict(owed(at(1)), None, at(24), 0.25)
-    assert one.verdict.kind is Standing.AT_RISK
+    assert one.verdict == verdict(owed(at(1)), None, at(24), 0.5)
+    (early,) = may_owe(device(out), now=14)
+    assert early.verdict.kind is Standing.AT_RISK
     (emptied,) = may_owe(device(out), docked={"A001": at(3)})
     assert (emptied.since, emptied.last_seen, emptied.obligation) == (at(3), at(3), owed(at(3)))
     (before,) = may_owe(device(out), docked={"A001": at(0)})
@@ -408,6 +417,8 @@ def test_an_open_trip_explains_it_and_where_the_pack_counts_from_the_return_noth
     (one,) = may_owe(device(OUT), trips=(trip("t0", 2), open_), pack=s0, now=30)
     assert (one.ground, one.away, one.expected_back) == ("remote", True, at(50))
     assert one.obligation == owed(at(30), s0, "trip", listed=30)
+    (told,) = may_owe(device(OUT), activities=(activity(5),), pack=s0)
+    assert (told.obligation.basis, told.obligation.basis_at) == ("activity_end", at(5))
     (strict,) = may_owe(device(OUT), trips=(open_,))  # S1 knows no case for officers who are away
     assert strict.obligation.basis_at == at(1)
     assert (strict.obligation.due, strict.away) == (owed(at(1)).due, True)
@@ -422,6 +433,8 @@ def test_an_open_trip_explains_it_and_where_the_pack_counts_from_the_return_noth
 
 def test_what_each_team_has_against_each_rule():
     rules = (Equipment(article="1", quote="p", officers=2), Equipment(article="2", quote="q", least=4))
+    (nothing,) = equipment.ratios([Equipment(**RULED)], [matter(Team, "T", name="t", unit="u", officers=9)], [])
+    assert (nothing.needed, nothing.missing) == (0, 0)
     teams = [matter(Team, "U", name="二队", unit="u", officers=3), matter(Team, "T", name="一队", unit="u", officers=0)]
     devices = [device(of=f"D{n}", state=state, team="U") for n, state in enumerate(("in_service", "repair", "lost"))]
     found = equipment.ratios(rules, teams, devices)

@@ -74,7 +74,7 @@ def _after(before: Access | None, state: str, entry: Entry) -> Access:
     fact, who = entry.fact, entry.actor
     match fact:
         case AccessRequested():
-            return taken(Access, before, state, entry, requested_by=who.name)
+            return taken(Access, None, state, entry, requested_by=who.name)
         case AccessApproved():
             assert before is not None
             agreed = (*before.agreed, Agreed(by=who.name, role=who.role, at=entry.at, note=fact.note))

@@ -79,7 +79,7 @@ def _after(before: SpotCheck | None, state: str, entry: Entry) -> SpotCheck:
     fact, who = entry.fact, entry.actor.name
     if isinstance(fact, CheckDrawn):
         span = {"since_recorded": fact.since, "until_recorded": fact.until}
-        return taken(SpotCheck, before, state if fact.sample else "done", entry, **span)
+        return taken(SpotCheck, None, state if fact.sample else "done", entry, **span)
     assert before is not None
     done = "done" if len(before.left) == 1 else state
     if isinstance(fact, CheckJudged):

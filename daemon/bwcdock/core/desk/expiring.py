@@ -58,7 +58,7 @@ def why_kept(
 def _after(before: Expiry | None, state: str, entry: Entry) -> Expiry:
     fact, who = entry.fact, entry.actor
     if isinstance(fact, ExpiryProposed):
-        return taken(Expiry, before, state, entry, proposed_by=who.name)
+        return taken(Expiry, None, state, entry, proposed_by=who.name)
     assert before is not None
     assert isinstance(fact, ExpiryApproved)
     agreed = (*before.agreed, Agreed(by=who.name, role=who.role, at=entry.at, note=fact.note))

@@ -38,7 +38,7 @@ def _after(before: Explanation | None, state: str, entry: Entry) -> Explanation:
     fact = entry.fact
     if isinstance(fact, ExplanationGiven):
         span = {"since_when": fact.since, "until_when": fact.until}
-        return taken(Explanation, before, state, entry, written_by=entry.actor.name, **span)
+        return taken(Explanation, None, state, entry, written_by=entry.actor.name, **span)
     assert isinstance(fact, ExplanationJudged)
     judged = {"judged_by": entry.actor.name, "judged_as": entry.actor.role, "judged_at": entry.at}
     return taken(Explanation, before, "accepted" if fact.accepted else "refused", entry, **judged)

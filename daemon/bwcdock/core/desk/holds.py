@@ -56,7 +56,7 @@ def _after(before: Hold | None, state: str, entry: Entry) -> Hold:
     fact = entry.fact
     if isinstance(fact, HoldPlaced):
         span = {"since_recorded": fact.since, "until_recorded": fact.until}
-        return taken(Hold, before, state, entry, placed_by=entry.actor.name, **span)
+        return taken(Hold, None, state, entry, placed_by=entry.actor.name, **span)
     assert before is not None
     return taken(Hold, before, state, entry, reason=before.reason)
 

@@ -9,7 +9,7 @@ from bwcdock.core.desk.circumstances import Circumstances, basis_of
 from bwcdock.core.desk.devices import Device
 from bwcdock.core.facts import Corrected, Obligation
 from bwcdock.core.rulepack import RulePack
-from bwcdock.core.rules import Verdict, oblige, verdict
+from bwcdock.core.rules import Basis, Verdict, oblige, verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def may_owe(
         basis = basis_of(device.id, exact, now, told=told)
         if trip is not None and pack.deadline.away is not None:
             away = Corrected(start=now, end=now, method="trip", offset_ms=0, uncertainty_ms=0)
-            basis = basis_of(device.id, away, now)
+            basis = Basis(listed_at=now, corrected=away)
         owed, _ = oblige(pack, basis, calendar, ())
         found.append(
             MayOwe(

@@ -81,11 +81,11 @@ def _activity_why_not(_: object, entry: Entry) -> Refusal | None:
     return None
 
 
-def _extension(before: Extension | None, state: str, entry: Entry) -> Extension:
+def _extension(_: object, state: str, entry: Entry) -> Extension:
     fact = entry.fact
     assert isinstance(fact, ExtensionGranted)
     span = {"since_recorded": fact.since, "until_recorded": fact.until}
-    return taken(Extension, before, state, entry, role=entry.actor.role, **span)
+    return taken(Extension, None, state, entry, role=entry.actor.role, **span)
 
 
 def _extension_why_not(_: object, entry: Entry) -> Refusal | None:
