@@ -273,7 +273,7 @@ def test_a_corrupt_card_is_refused_by_type_or_read_within_its_limits(originals, 
             start, stop = chance.choice(parts)
             damaged[chance.randrange(start, max(stop, start + 1))] = chance.choice((0, 255, chance.randrange(256)))
         path.write_bytes(damaged)
-        before, began = held(), time.monotonic()
+        before, began = held(), time.process_time()
         with suppress(Misbehaved, Unreadable), driver.open(Sighting(port="p", source=str(path))) as recorder:
             condition = recorder.condition(NOW)
             assert sum(len(repr(n).encode()) for n in condition.notes) < 60 << 10
@@ -281,7 +281,7 @@ def test_a_corrupt_card_is_refused_by_type_or_read_within_its_limits(originals, 
                 assert item.size <= len(data)
                 with suppress(Unreadable):
                     assert recorder.read_into(item, 0, buffer) <= item.size
-        assert time.monotonic() - began < 10
+        assert time.process_time() - began < 10
         assert held() == before
 
 

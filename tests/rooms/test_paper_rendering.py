@@ -16,7 +16,7 @@ from bwcdock.papers import breaking, fonts, html, pdf
 from bwcdock.papers.footnote import footnote
 from bwcdock.papers.model import Cell, Field, Fields, Paper, Proof, Rule, Table, Text
 from bwcdock.papers.text import one_line, plain, runs
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 3, 2, 9, 30, 5, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -94,6 +94,8 @@ def test_runs_of_numbers():
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",))), st.integers(1, 30))
+@example("\r0", 1)
+@example("  word", 4)
 def test_broken_lines_fit_and_lose_nothing(text, width):
     lines = breaking.lines(text, width, len)
     assert all(len(line) <= width for line in lines)

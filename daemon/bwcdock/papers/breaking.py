@@ -25,8 +25,9 @@ def _broken(text: str, width: float, measure: Callable[[str], float]) -> Iterato
     line, used = "", 0.0
     for word in _words(text):
         wide = measure(word)
-        if used + wide > width and line.strip():
-            yield line.rstrip()
+        if used + wide > width and line:
+            if line.strip():  # blanks alone are no line
+                yield line.rstrip()
             line, used = "", 0.0
             if not word.strip():
                 continue
