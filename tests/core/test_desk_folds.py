@@ -110,6 +110,11 @@ def test_a_device(n, device):
     assert said(*DEVICE[: n + 1]) == device
 
 
+def test_a_return_is_of_the_last_issue_and_leaves_the_others():
+    twice = said(DEVICE[0], *(DeviceIssued(matter="A", to="003"), DeviceReturned(matter="A")) * 2)
+    assert [(issue.at, issue.returned_at) for issue in twice.issues] == [(at(1), at(2)), (at(3), at(4))]
+
+
 def test_a_device_that_is_out_and_one_that_is_back():
     out, back = said(*DEVICE[:2]), said(*DEVICE[:5])
     assert (out.out, out.holder, back.out, back.holder) == (OUT, "003", None, "")

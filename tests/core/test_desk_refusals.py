@@ -54,6 +54,7 @@ def refused(before, fact, actor=KEEPER):
     if why is None:
         return None
     assert why.what.endswith((".", ")"))
+    assert all(value in why.what for name, value in why.evidence if name in {"ways", "person", "id", "record"})
     return why.code, dict(why.evidence)
 
 
