@@ -43,9 +43,10 @@ def apply(matter: Matter | None, entry: Entry) -> Matter:
     """``matter`` after the statement in ``entry``; raises :class:`~bwcdock.core.record.Illegal` where it is refused."""
     fact = entry.fact
     assert isinstance(fact, Statement)
-    state, why = _next_state(matter, fact), why_not(matter, entry)
-    if state is None or why is not None:
-        raise Illegal(f"{type(fact).__name__}: {why.what if why else ''}")
+    if (why := why_not(matter, entry)) is not None:
+        raise Illegal(f"{type(fact).__name__}: {why.what}")
+    state = _next_state(matter, fact)
+    assert state is not None  # or why_not had spoken
     return KINDS[fact.kind].after(matter, state, entry)
 
 
