@@ -91,6 +91,14 @@ def test_what_the_store_told_is_enough_or_not(proven, asked, enough):
     assert locking.satisfies(proven, asked) is enough
 
 
+def test_a_lock_is_asked_of_a_sink_that_is_there_from_the_moment_it_may_be_tried():
+    record = life(*STORED)
+    now = at(days=30)
+    assert chosen(record, keep=KEEP, sinks={MIRROR: NOON}) == []
+    assert chosen(record, keep=KEEP, sinks={CENTRE: now}) == [LOCK]
+    assert chosen(record, keep=KEEP, sinks={CENTRE: now + timedelta(milliseconds=1)}) == []
+
+
 LOCKS = st.builds(Lock, until=st.none() | st.sampled_from([at(days=n) for n in (1, 2, 40_000)]), hold=st.booleans())
 
 

@@ -261,6 +261,13 @@ def test_sealing_and_pushing_wait_for_no_priority_slot():
         assert set(chosen(named(record, "r1", due=far), mine, **HURRY)) == {action, Action(Act.PULL, "mine", "s2")}
 
 
+def test_what_waits_for_a_priority_slot_holds_up_nothing_after_it():
+    far = (LATER - NOON + NEAR).total_seconds() + 1
+    waits, mine = named(LISTED, "waits", due=far), named(LISTED, "mine", due=far, recorder="B002")
+    told = chosen(waits, named(life(*SEALED), "push", due=far + 1), mine, **HURRY)
+    assert [a.record for a in told] == ["mine", "push"]
+
+
 def test_a_priority_slot_gets_the_room_first():
     theirs, mine = named(LISTED, "theirs", due=1, size=6), named(LISTED, "mine", due=2, size=6, recorder="B002")
     told = plan(world(theirs, mine, room=10, **HURRY))
@@ -347,6 +354,8 @@ def test_a_sink_that_has_its_own_number_keeps_to_it():
 def test_a_full_lane_does_not_hold_up_another():
     records = [named(life(*SEALED), f"p{n}", due=n) for n in range(3)] + [named(PULLED, "seal", due=9)]
     assert [a.record for a in chosen(*records, parallel=1)] == ["p0", "seal"]
+    mixed = [named(PULLED, "seal", due=1), named(life(*STORED), "release", due=2)]
+    assert [a.record for a in chosen(*mixed, parallel=1)] == ["seal", "release"]
 
 
 # --- all of it, at random --------------------------------------------------------------------------------------------
