@@ -50,7 +50,7 @@ def is_harmless(text: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("raw", TRICKY, ids=repr)
+@pytest.mark.parametrize("raw", TRICKY, ids=lambda raw: f"0x{raw.hex()}")
 def test_escape_of_each_trick_is_harmless_and_exact(raw):
     assert is_harmless(escape(raw))
     assert unescape(escape(raw)) == raw
