@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import time
 
 import pytest
+from bwcdock.core.facts import Severity
 from bwcdock.core.local import Local, tighten
 from bwcdock.core.rulepack import Period
 from bwcdock.core.rules import Basis, oblige
@@ -80,6 +81,11 @@ def test_loosening_is_refused_and_named(pack: str, local: Local, article: str):
     assert after == PACKS[pack]
     assert [finding.code for finding in findings] == ["rules.loosened"]
     assert article in findings[0].what
+    (key,) = (name for name in ("span", "away_span", "extension_span", "met_by", "keep_months") if getattr(local, name))
+    evidence = dict(findings[0].evidence)
+    assert (findings[0].severity, evidence["article"], evidence["setting"]) == (Severity.WARN, article, key)
+    assert evidence["quote"]
+    assert findings[0].remedy == f"Remove {key} from local.toml, or set it stricter."
 
 
 units = st.one_of(

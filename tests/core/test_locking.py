@@ -51,6 +51,8 @@ RELEASE = Action(Act.RELEASE, "r1")
         (STORED, True, Lock(until=KEPT, hold=True)),
         (FOR_EVER, False, Lock(hold=True)),
         (FOR_EVER, True, Lock(hold=True)),
+        ((*STORED, obliged(permanent=True, keep_until=KEPT)), False, Lock(hold=True)),
+        ((*STORED, obliged(permanent=False, keep_until=None)), False, Lock(hold=True)),
         ((listed(), pulled(), sealed(), confirmed()), False, Lock()),
         # What need not be kept any more: no store locks until a moment that has passed.
         ((*STORED, obliged(keep_until=NOON)), False, Lock()),
