@@ -46,6 +46,10 @@ def test_what_is_stricter_is_applied_and_told(pack: str, local: Local):
     after, findings = tighten(PACKS[pack], local)
     assert findings == ()
     assert after != PACKS[pack]
+    names = [words.partition(":")[0] for words in after.tightened]
+    assert names == [
+        name for name in ("span", "away_span", "extension_span", "met_by", "keep_months") if getattr(local, name)
+    ]
     assert len(after.tightened) == sum(
         each is not None
         for each in (local.span, local.away_span, local.extension_span, local.met_by, local.keep_months)
@@ -85,7 +89,30 @@ def test_loosening_is_refused_and_named(pack: str, local: Local, article: str):
     evidence = dict(findings[0].evidence)
     assert (findings[0].severity, evidence["article"], evidence["setting"]) == (Severity.WARN, article, key)
     assert evidence["quote"]
+    rule = PACKS[pack].deadline
+    stands = {
+        "span": rule.span, "away_span": rule.away.span if rule.away else "nothing", "met_by": rule.met_by,
+        "extension_span": rule.extension.span if rule.extension else "nothing",
+        "keep_months": PACKS[pack].floor.months,
+    }  # fmt: skip
+    told = f"The local setting {key} = {getattr(local, key)} is looser than {article} ({stands[key]}), which stands."
+    assert findings[0].what == told
     assert findings[0].remedy == f"Remove {key} from local.toml, or set it stricter."
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (Period(unit="days", count=2), Period(unit="same_day")),
+        (Period(unit="days", count=2, close=time(17)), Period(unit="days", count=1, close=time(17))),
+        (Period(unit="days", count=2, close=time(17)), Period(unit="days", count=2, close=time(16))),
+        (Period(unit="days", count=2), Period(unit="hours", count=48)),
+    ],
+)
+def test_what_ends_no_later_is_stricter(old: Period, new: Period):
+    pack = replace(PACKS["S1"], deadline=replace(PACKS["S1"].deadline, span=old))
+    after, findings = tighten(pack, Local(span=new))
+    assert (after.deadline.span, findings) == (new, ())
 
 
 units = st.one_of(
