@@ -40,7 +40,8 @@ async def test_every_step_of_a_recording_is_counted(tmp_path: Path, monkeypatch)
         made.plug("usb-1", slot=3)
         await bed.until_settled(made)
         witnessed = "bwcdock_ledger_witnessed_entries{sink=central}"
-        told = await bed.until(lambda: now if witnessed in (now := figures(bed)) else None)
+        last = "bwcdock_step_size_bytes_sum{step=confirm}"
+        told = await bed.until(lambda: now if {witnessed, last} <= (now := figures(bed)).keys() else None)
     for step in ("pull", "seal", "push", "confirm"):
         assert told[f"bwcdock_step_duration_seconds_count{{step={step}}}"] == 1, step
         assert told[f"bwcdock_step_size_bytes_sum{{step={step}}}"] == SIZE, step
