@@ -68,6 +68,10 @@ SETTLED_D = 4.0
 """Days after which a station has taken the memory it works with."""
 
 GROWS = 0.05
+SAMPLED_EVERY_S = 4 * 3600.0
+RESTS = 6
+"""Samples compared at each end, taken when the station had nothing to do."""
+
 DUE_EVERY_S = 600.0
 """How often what may go from the spool is looked for, by the fast clock: a few times a second in truth."""
 
@@ -216,7 +220,7 @@ async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample
             )
         samples.append(sample)
         print(json.dumps({"sample": asdict(sample)}), flush=True)
-        at += timedelta(hours=4)
+        at += timedelta(seconds=SAMPLED_EVERY_S)
         await clock.sleep_until(at)
 
 
@@ -252,6 +256,10 @@ async def live(settings: Settings, clock: Fast, count: int, days: float, chance:
         people = asyncio.ensure_future(month.live())
         try:
             await asyncio.wait({running, people}, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                await clock.sleep(
+                    RESTS * SAMPLED_EVERY_S
+                )  # what it keeps when all is done counts, not what it had before
             month.station.stop()
             await running
             await people
@@ -303,9 +311,6 @@ def _judged(settings: Settings, month: Month, samples: Sequence[Sample]) -> int:
         tell("longrun_memory_growth", max(last / first - 1, 0), "ratio", goal=Goal(sign="<=", value=GROWS), note=note)
     return 1 if unfinished or told.disagreements or month.made != len(records) else 0
 
-
-RESTS = 6
-"""Samples compared at each end, taken when the station had nothing to do."""
 
 if __name__ == "__main__":
     sys.exit(main())
