@@ -169,29 +169,31 @@ class Station:
         touching = (self._eraser.run(), self._setter.run())
         for each in (*self._rounds.all(), *own, self._showing.run(), *touching, self._locker.run()):
             self.spawn(each, "rounds")
+        loop = asyncio.get_running_loop()
         try:
             while not self._stop.is_set() and self._fatal is None:
                 self.turns += 1
                 self.bench.meters.turned()
                 await self._docks.look()
                 self._tell_findings()
-                began_s = self.bench.clock.monotonic()
+                began_s = loop.time()
                 self._act(self._decide())
-                await self._pause(self.bench.clock.monotonic() - began_s)
+                await self._pause(loop.time() - began_s)
         finally:
             gc.unfreeze()
             await self._end()
         if self._fatal is not None:
             raise self._fatal
 
-    async def _pause(self, least_s: float) -> None:
-        """Until something ended, something was hinted at, or a tick has passed; for ``least_s`` in any case.
+    async def _pause(self, decided_s: float) -> None:
+        """Until something ended, something was hinted at, or a tick has passed; for as long as deciding took at least.
 
-        That is what deciding took. With thousands of records waiting and many small things ending, deciding anew after
-        each of them would leave the loop nothing else to do, and the backlog would never be worked off.
+        With thousands of records waiting and many small things ending, deciding anew after each of them would leave the
+        loop nothing else to do, and the backlog would never be worked off. A tick at most: who was stopped meanwhile
+        has not decided all that time.
         """
-        rested_s = asyncio.get_running_loop().time() + least_s
         tick_s = self.bench.settings.limits.tick_s
+        rested_s = asyncio.get_running_loop().time() + min(decided_s, tick_s)
         hinted = asyncio.ensure_future(self._docks.hint.wait())
         woken = asyncio.ensure_future(self._wake.wait())
         await asyncio.wait({hinted, woken}, timeout=tick_s, return_when=asyncio.FIRST_COMPLETED)

@@ -49,3 +49,18 @@ async def test_what_comes_while_it_rests_is_not_forgotten(tmp_path: Path, monkey
         await asyncio.sleep(0.05)  # it rests
         station._wake.set()
         await bed.until(lambda: station.turns > turns, limit_s=10)
+
+
+async def test_a_station_that_was_stopped_while_deciding_does_not_rest_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed, rests = StationBed(tmp_path, {"limits": {"tick_s": 0.1}}), []
+    async with bed.at_work() as station:
+        real = station._pause
+
+        async def pause(decided_s: float) -> None:
+            await real(decided_s + 3600)
+            rests.append(decided_s)
+
+        monkeypatch.setattr(station, "_pause", pause)
+        await bed.until(lambda: len(rests) > 1, limit_s=20)

@@ -25,14 +25,11 @@ from bwcdock.detect.named import Intake, Named
 from bwcdock.errors import Misused
 from bwcdock.ledger import Ledger
 from bwcdock.media import whole
-from bwcdock.settings import Settings
+from bwcdock.settings import Drop, Settings
 from bwcdock.settings.sinks import folders
 from bwcdock.station import Station
 from bwcdock.steps import receipt
 from bwcdock.steps.bench import Bench
-
-STILL_S = 5.0
-"""How long nothing may have changed in a folder with a note, where no drop folder of the settings says it."""
 
 LOOK_S = 0.25
 """How often the screen is made anew: as fast as eyes follow numbers."""
@@ -81,7 +78,8 @@ def _intake(settings: Settings) -> Intake:
     """How a folder with a note of where its footage is from is let in: as a drop folder for such would."""
     door = ExportsDoor(whole.judge, entries=settings.limits.drop_entries, writing_s=settings.watch.writing_s)
     waits = [drop.stable_s for drop in settings.drop if drop.holds == "exports"]
-    return Intake(door=door, stable_s=max(waits, default=STILL_S), entries=settings.limits.drop_entries)
+    still_s = max(waits, default=Drop.model_fields["stable_s"].default)
+    return Intake(door=door, stable_s=still_s, entries=settings.limits.drop_entries)
 
 
 def _not_our_own(settings: Settings, source: Path) -> None:
