@@ -79,6 +79,11 @@ def put_in(number, image):
 
 def take_out(number):
     subprocess.run(["losetup", "-d", f"/dev/loop{number}"], check=True)
+    for _ in range(500):  # whoever still has it open, as udev may have, keeps the card in it until he is done
+        if not Path(f"/sys/block/loop{number}/loop").exists():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"loop{number} still holds its card after 10 s")
 
 
 def watching(**more):
