@@ -23,8 +23,8 @@ from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
-from bwcdock import allocator, app, logs, slots, stores
-from bwcdock import station as stations
+from bwcdock import allocator, app, at_hand, logs, slots, stores
+from bwcdock import station as station_module
 from bwcdock.audit import audit
 from bwcdock.clock import Kernel, WallClock
 from bwcdock.core.facts import Kind, Sighting
@@ -73,7 +73,10 @@ RESTS = 6
 """Samples compared at each end, taken when the station had nothing to do."""
 
 DUE_EVERY_S = 600.0
-"""How often what may go from the spool is looked for, by the fast clock: a few times a second in truth."""
+"""How often what may go from the spool is looked for, by the fast clock: about once a second in truth."""
+
+TURN_S = 120.0
+"""How often it is looked whether too many records are at hand, or too few: five times a second in truth."""
 
 
 class Fast(WallClock):
@@ -239,7 +242,7 @@ def station(directory: Path, count: int, begins: datetime) -> Settings:
 
 async def live(settings: Settings, clock: Fast, count: int, days: float, chance: Random) -> tuple[Month, list[Sample]]:
     """The whole of it; the people and what was seen every four hours."""
-    stations.DUE_EVERY_S = DUE_EVERY_S
+    at_hand.TURN_S, at_hand.DUE_EVERY_S, station_module.RECEIPTS_EVERY_S = TURN_S, DUE_EVERY_S, DUE_EVERY_S
     samples: list[Sample] = []
     with app.opened(settings, clock=clock) as opened:
         sinks = {name: TroubledSink(real) for name, real in opened.sinks.items()}

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from bwcdock import allocator, app, config, logs
-from bwcdock import station as stations
+from bwcdock import allocator, app, at_hand, config, logs
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import Digests, Kind, Sighting
 from bwcdock.ports import Held, Sink
@@ -87,7 +86,7 @@ async def run(path: Path, told: Path, count: int) -> None:
     """
     allocator.settle()
     logs.configure("console", "error", sys.stderr)
-    stations.DUE_EVERY_S = DUE_EVERY_S
+    at_hand.TURN_S = at_hand.DUE_EVERY_S = DUE_EVERY_S
     settings, clock = config.load(path), WallClock()
     recorders = [FakeRecorder(f"F1-{n:04d}") for n in range(1, count + 1)]
     with app.opened(settings, clock=clock) as opened:

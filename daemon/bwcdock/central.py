@@ -69,6 +69,10 @@ class Central:
         """From when each may be asked."""
         return {name: post.from_(now) for name, post in self.posts.items()}
 
+    def open(self, now: datetime) -> list[str]:
+        """Those that may be asked now."""
+        return [name for name, since in self.may_begin(now).items() if since <= now]
+
     def may_ask(self, now: datetime) -> dict[str, datetime]:
         """From when each may be asked for something small, which its hours do not forbid."""
         return {name: post.standing.not_before or now for name, post in self.posts.items()}

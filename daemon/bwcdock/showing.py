@@ -6,7 +6,7 @@ something became known about it, and the bytes that move meanwhile are added to 
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from bwcdock.core.session import Session
 from bwcdock.core.view import SessionView, session_view, while_changed
 from bwcdock.errors import BwcdockError
 from bwcdock.lanes import own_lane
+from bwcdock.ledger import Waits
 from bwcdock.overview import LIVE, LIVE_NAME
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.pull import Progress
@@ -137,9 +138,16 @@ class Showing:
 
     # --- what becomes known -------------------------------------------------------------------------------------------
 
+    def began(self, waiting: Iterable[Waits]) -> None:
+        """So much waits for central storage from before, the longest sealed first."""
+        for one in waiting:
+            self._queue(one.record, one.size, one.sealed_at, one.sinks)
+
     def took(self, record: Record) -> None:
         """Something became known of a recording."""
-        self._queue(record)
+        if record.sealed_at is not None:
+            owed = record.owed_sinks if record.state in {State.SEALED, State.RELEASED} else ()
+            self._queue(record.id, record.item.size, record.sealed_at, owed)
         for name in record.sessions:
             self._settle(name, record)  # also before the docking was ever shown: a quick one is through by then
             told = self._told.get(name)
@@ -163,15 +171,14 @@ class Showing:
             with suppress(RuntimeError):  # the loop has ended, and nobody is shown anything any more
                 self._loop.call_soon_threadsafe(self._news.set)
 
-    def _queue(self, record: Record) -> None:
-        owed = record.owed_sinks if record.state in {State.SEALED, State.RELEASED} else ()
+    def _queue(self, record: str, size: int, sealed_at: datetime, owed: Collection[str]) -> None:
         for name, queue in self._queues.items():
-            before = queue.waiting.get(record.id)
-            if name in owed and before is None and record.sealed_at is not None:
-                queue.waiting[record.id] = (record.item.size, record.sealed_at)
-                queue.size += record.item.size
+            before = queue.waiting.get(record)
+            if name in owed and before is None:
+                queue.waiting[record] = (size, sealed_at)
+                queue.size += size
             elif name not in owed and before is not None:
-                queue.size -= queue.waiting.pop(record.id)[0]
+                queue.size -= queue.waiting.pop(record)[0]
 
     def _settle(self, session: str, record: Record) -> None:
         """Keep in mind what was late where the station itself forgets it: nothing of it is open any more."""

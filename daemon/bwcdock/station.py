@@ -12,8 +12,10 @@ from typing import Any
 
 import structlog
 
+from bwcdock.at_hand import AtHand
 from bwcdock.central import Central
 from bwcdock.clock_setter import ClockSetter
+from bwcdock.core.at_hand import Now
 from bwcdock.core.facts import Drained, Fact, Finding, Severity
 from bwcdock.core.live import LiveView
 from bwcdock.core.plan import FAR, Act, Action, Plan, World, plan
@@ -45,8 +47,8 @@ SEEN = 100
 ENDS = frozenset({Stands.UNCLAIMED, Stands.REFUSED, Stands.FAULTED, Stands.DEPARTED})
 """States of a session after which nothing more comes of it while it is docked."""
 
-DUE_EVERY_S = 60.0
-"""How often records that only wait for a date (second look, release) are fetched: days do not need seconds."""
+RECEIPTS_EVERY_S = 60.0
+"""How often receipts that could not be written are tried again."""
 
 
 class Station:
@@ -55,8 +57,6 @@ class Station:
     def __init__(self, bench: Bench, drivers: Sequence[Driver], watch: Watch) -> None:
         chosen = bench.settings.push
         self.bench = bench
-        self.records: dict[str, Record] = {}
-        """The records that need something now; whatever is not here waits for a date, or for nothing."""
         self.sessions: dict[str, Session] = {}
         """The sessions that still lack something."""
         self.mark = 0
@@ -70,6 +70,8 @@ class Station:
         self._house = [own_lane(f"house {n}") for n in range(HOUSE_LANES)]
         self._desk = own_lane("desk")
         self._central = Central(bench, self._desk)
+        self._hand = AtHand(bench, self._desk, self._now, self._in_slots)
+        self.records = self._hand.records
         self._papers = Crew("papers", 1, limit_s=chosen.call_timeout_s, spare=bench.settings.limits.hung_calls)
         """Receipts go to central storage, which may hang: not on the desk, which everything needs."""
         self._rounds = Rounds(bench, self._desk, self._central, self.know)
@@ -158,14 +160,13 @@ class Station:
     async def run(self) -> None:
         """Look, decide, act until stopped. Raises LedgerBroken: nobody knows what is true then."""
         opened = await self._desk.submit(housekeeping.start, self.bench)
-        self.records = {record.id: record for record in opened.records}
+        self._hand.begin(opened.records)
         gc.freeze()  # a collection that walks 10,000 records that stay holds the loop up twice as long as a plan
         self.sessions = {session.id: session for session in opened.sessions}
-        for record in sorted(opened.records, key=lambda record: record.sealed_at or record.listed_at):
-            self._showing.took(record)
+        self._showing.began(opened.waiting)
         for session in opened.sessions:
             self._settle(session)
-        own = (self._dates(), self._docks.look_again(self._rounds.sleep))
+        own = (self._hand.run(), self._receipts(), self._docks.look_again(self._rounds.sleep))
         touching = (self._eraser.run(), self._setter.run())
         for each in (*self._rounds.all(), *own, self._showing.run(), *touching, self._locker.run()):
             self.spawn(each, "rounds")
@@ -288,6 +289,13 @@ class Station:
             self._told = found
             self.spawn(self._rounds.tell(found, [finding.code for finding in before]), "tell")
 
+    def _now(self) -> Now:
+        at = self.bench.clock.now()
+        return Now(at=at, sinks=self._central.open(at), busy=self._busy, resting=self._resting)
+
+    def _in_slots(self) -> frozenset[str]:
+        return frozenset().union(*(docking.records for docking in self._docks.dockings))
+
     def _docked(self) -> Iterable[tuple[Docking, Session]]:
         return [(d, s) for d in self._docks.ready if (s := self._seen.get(d.session)) is not None]
 
@@ -364,12 +372,8 @@ class Station:
         """Take these records as the book has them now, and see which sessions have come further by it."""
         records = await self._desk.submit(housekeeping.records_of, self.bench, list(ids))
         for record in records:
-            self.mark += record != self.records.get(record.id)
+            self.mark += self._hand.know(record)
             self._showing.took(record)
-            if record.waits_for == "work" or record.state in {State.QUARANTINED, State.LOST}:
-                self.records[record.id] = record
-            else:
-                self.records.pop(record.id, None)
         for name in {name for record in records for name in record.sessions} & self.sessions.keys():
             self._settle(self.sessions[name])
 
@@ -414,8 +418,8 @@ class Station:
 
     async def _receipt(self, session: str) -> None:
         try:
-            # The ledger is asked, not memory: it may hold open records that were too many to be loaded.
-            if await self._desk.submit(housekeeping.owed_of, self.bench, session):
+            # The ledger is asked, not memory: it may hold open records that are not at hand.
+            if await self._desk.submit(housekeeping.is_owed, self.bench, session):
                 return
             facts = await self._papers.call(receipt.write, self.bench, session)
         except BwcdockError as error:
@@ -428,12 +432,10 @@ class Station:
 
     # --- rounds -------------------------------------------------------------------------------------------------------
 
-    async def _dates(self) -> None:
-        """Fetch what only waits for a date, and try receipts again."""
+    async def _receipts(self) -> None:
+        """Try again the receipts that could not be written."""
         while True:
-            await self._rounds.sleep(DUE_EVERY_S)
-            for record in await self._desk.submit(housekeeping.due, self.bench, frozenset(self.records)):
-                self.records.setdefault(record.id, record)
+            await self._rounds.sleep(RECEIPTS_EVERY_S)
             for session in list(self.sessions.values()):
                 if session.departed_at and (session.receipt or not session.was_drained):
                     self.sessions.pop(session.id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from bwcdock import app, audit, config, station, stores
+from bwcdock import app, at_hand, audit, config, stores
 from bwcdock.audit import AuditView
 from bwcdock.clock import WallClock
 from bwcdock.core.facts import SPOOL, CopyBad, Listed, Pulled, Released, ReleaseIntended
@@ -404,7 +404,8 @@ def test_a_file_that_comes_before_its_fact_is_no_disagreement(place, meanwhile):
 
 async def test_no_false_alarm_while_a_station_works(tmp_path, monkeypatch):
     """Recordings come, are sealed, pushed, looked at again and released, while audits run without a pause."""
-    monkeypatch.setattr(station, "DUE_EVERY_S", 0.1)
+    monkeypatch.setattr(at_hand, "TURN_S", 0.1)
+    monkeypatch.setattr(at_hand, "DUE_EVERY_S", 0.1)
     bed = StationBed(tmp_path, {"spool": {"keep_after_confirm_s": 0.2, "second_look_after_s": 0.1}})
     audits: list[AuditView] = []
     over = threading.Event()

@@ -4,12 +4,13 @@ import json
 import shutil
 import sqlite3
 import stat
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 from bwcdock.core import record as record_fold
-from bwcdock.core.facts import Actor, Arrived, Beat, Founded, Listed, Pulled, Sealed, Settled
+from bwcdock.core.facts import Actor, Arrived, Beat, Founded, Listed, Obliged, Pulled, Sealed, Settled
 from bwcdock.core.record import Illegal, State
 from bwcdock.errors import LedgerBroken, Misused
 from bwcdock.ledger import Ledger, Unrecordable, check, open_read_only, schema, tree
@@ -317,10 +318,28 @@ def test_what_waits_can_be_asked_for_by_how_long(ledger):
     assert [r.id for r in ledger.waiting("work")] == ["late", "early", "last"]
     assert [r.id for r in ledger.waiting("work", after(25))] == ["late", "early"]
     assert [r.id for r in ledger.waiting("work", limit=1)] == ["late"]
-    assert [r.id for r in ledger.waiting("work", limit=2, but={"late", "x"})] == ["early"]
+    assert [r.id for r in ledger.waiting("work", limit=1, but={"late", "x"})] == ["early"]
     assert [r.id for r in ledger.waiting("look")] == ["x"]
     assert ledger.waiting("look", after(5)) == []
     assert ledger.waiting("nothing") == []
+
+
+def test_what_waits_can_be_asked_for_by_what_can_be_done_and_by_what_is_due_first(ledger):
+    for name, due in (("later", 50), ("soon", 5)):
+        ledger.append([replace(f, obligation=replace(f.obligation, due=after(due))) if isinstance(f, Obliged) else f
+                       for f in life(name)[:4]], after(60 - due))  # fmt: skip
+    ledger.append(life("x")[:5], after(61))
+    ledger.append([listed("card")], after(62))
+    ((sink, _),) = ledger.awaited().items()
+    assert [r.id for r in ledger.waiting("work")] == ["soon", "later", "card"]
+    assert [r.id for r in ledger.waiting("work", sinks=[sink, "other"])] == ["soon", "later"]
+    assert ledger.waiting("work", sinks=[sink[:-1], f"{sink}2"]) == []
+    assert [r.id for r in ledger.waiting("look", sinks=[sink])] == ["x"]
+    assert ledger.waiting("look", sinks=["other"]) == []
+    assert [(w.record, w.sinks) for w in ledger.waits()] == [("later", (sink,)), ("soon", (sink,))]
+    assert {(w.size, w.sealed_at) for w in ledger.waits()} == {
+        (r.item.size, r.sealed_at) for r in map(ledger.record, ("soon", "later"))
+    }
 
 
 def test_sessions_can_be_asked_for(ledger):

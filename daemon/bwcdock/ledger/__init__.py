@@ -3,7 +3,7 @@
 from bwcdock.ledger.cache import OpenFinding
 from bwcdock.ledger.checkpoint import Checkpoint, Head, Signer, Verifier
 from bwcdock.ledger.codec import Unrecordable, parts
-from bwcdock.ledger.counting import Counts, LastSeen, Queue, Stands
+from bwcdock.ledger.counting import Counts, LastSeen, Queue, Stands, Waits
 from bwcdock.ledger.ledger import Ledger
 from bwcdock.ledger.reader import Reader, open_read_only
 from bwcdock.ledger.searching import Page, Sought
@@ -25,6 +25,7 @@ __all__ = [
     "Stands",
     "Unrecordable",
     "Verifier",
+    "Waits",
     "check",
     "check_export",
     "export",

@@ -56,6 +56,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """A sealed record that waits for these sinks: its size in bytes, and since when."""
+
+    record: str
+    size: int
+    sealed_at: datetime
+    sinks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stands:
     """How many recordings of one recorder stand so against their deadline under one article (with its pack)."""
 
@@ -137,6 +147,17 @@ class Counting:
                 since_all = min(had.since, from_ms(since))
                 found[sink] = Queue(count=had.count + count, bytes=had.bytes + size, since=since_all)
         return found
+
+    def waits(self) -> tuple[Waits, ...]:
+        """Every sealed record that is still to be carried somewhere, the longest sealed first."""
+        rows = self._rows(
+            "SELECT id, size, sealed_ms, awaits FROM record INDEXED BY record_awaits WHERE awaits <> ''"
+            " ORDER BY sealed_ms"
+        )
+        return tuple(
+            Waits(record=rid, size=size, sealed_at=from_ms(since), sinks=tuple(awaits.split()))
+            for rid, size, since, awaits in rows
+        )
 
     def awaited(self) -> dict[str, int]:
         """How many sealed records wait for each sink that owes them a copy."""

@@ -1,7 +1,8 @@
 """What the ledger can be asked: entries, the fold, proofs; by the daemon and, read-only, by any process beside it."""
 
+import json
 import sqlite3
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +49,20 @@ SELECT doc FROM (
     ORDER BY 2, 1 LIMIT :limit
 ) CROSS JOIN record ON record.id = late ORDER BY since, late
 """
+
+_WORKABLE = {
+    "work": """
+        AND state <> 'listed' AND (awaits = '' OR EXISTS (
+            SELECT 1 FROM json_each(:sinks) AS sink WHERE instr(' ' || awaits || ' ', ' ' || sink.value || ' ')
+        ))""",
+    "look": """
+        AND EXISTS (
+            SELECT 1 FROM json_each(doc, '$.held') AS held
+            WHERE held.value ->> 'looked_at' IS NULL
+            AND held.value ->> 'sink' IN (SELECT value FROM json_each(:sinks))
+        )""",
+}
+"""Of what waits, that for which something can be done with some sinks."""
 
 M = TypeVar("M", bound=desk.Matter)
 
@@ -188,22 +203,28 @@ class Reader(Listing, Searching):
         return bool(self._rows(sql, sink))
 
     def waiting(
-        self, waits_for: str, until: datetime | None = None, limit: int = -1, *, but: Container[str] = ()
+        self,
+        waits_for: str,
+        until: datetime | None = None,
+        limit: int = -1,
+        *,
+        but: Collection[str] = (),
+        sinks: Collection[str] | None = None,
     ) -> list[Record]:
-        """The records that wait for ``work``, ``look`` or ``release`` since ``until`` or longer, longest first.
+        """The records that wait for ``work``, ``look`` or ``release`` since ``until`` or longer, earliest due first.
 
-        Of at most ``limit``, those ``but`` names are left out: whoever knows them need not have them read again.
+        At most ``limit`` beside those that ``but`` names, which need not be read again. With ``sinks``, those alone
+        for which something can be done with these: what is on a recorder only, or owed to others only, is left out.
         """
         until_ms = (1 << 62) if until is None else to_ms(until)
-        rows = self._rows(
-            # The second term is the index's own condition, without which SQLite may not use it for a parameter.
-            "SELECT id FROM record WHERE waits_for = ? AND waits_for <> 'nothing' AND waits_since_ms <= ?"
-            " ORDER BY waits_since_ms LIMIT ?",
-            waits_for,
-            until_ms,
-            limit,
-        )
-        return [record for (rid,) in rows if rid not in but and (record := self.record(rid))]
+        # The second term is the index's own condition, without which SQLite may not use it for a parameter.
+        sql = "SELECT id FROM record WHERE waits_for = :kind AND waits_for <> 'nothing' AND waits_since_ms <= :until"
+        sql += _WORKABLE.get(waits_for, "") if sinks is not None else ""
+        values = {"kind": waits_for, "until": until_ms, "sinks": json.dumps(sorted(sinks or ()))}
+        most = limit if limit < 0 else limit + len(but)
+        rows = self._rows(f"{sql} ORDER BY due_ms IS NULL, due_ms, waits_since_ms LIMIT :most", values | {"most": most})
+        anew = [rid for (rid,) in rows if rid not in but]
+        return [record for rid in anew[: limit if limit >= 0 else None] if (record := self.record(rid))]
 
     def owed(self, limit: int = -1) -> list[Record]:
         """The records whose obligation is not met, earliest due first."""

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from bwcdock.core.facts import (
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session, allows
 from bwcdock.errors import LedgerBroken, Untrue
-from bwcdock.ledger import Ledger, verify
+from bwcdock.ledger import Ledger, Waits, verify
 from bwcdock.ledger.schema import AUDIT
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.clock_outcome import cut_off
@@ -41,9 +41,10 @@ GONE_SINK = "sink.gone."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What the station begins with: the records that need something now, and the sessions that lack a receipt."""
+    """What the station begins with: the most urgent records, what waits for each sink, the sessions without receipt."""
 
     records: tuple[Record, ...]
+    waiting: tuple[Waits, ...]
     sessions: tuple[Session, ...]
 
 
@@ -62,11 +63,18 @@ def start(bench: Bench) -> Opened:
         facts.append(Found(finding=_not_durable(bench)))
     started = Started(version=__version__, sqlite=sqlite3.sqlite_version, clock=bench.station_clock(), pid=os.getpid())
     bench.book.record([started, *facts])
-    return Opened(records=due(bench), sessions=bench.book.ask(_without_receipt))
+    return Opened(
+        records=due(bench, (), bench.sinks),
+        waiting=bench.book.ask(lambda ledger: ledger.waits()),
+        sessions=bench.book.ask(_without_receipt),
+    )
 
 
-def due(bench: Bench, known: Container[str] = ()) -> tuple[Record, ...]:
-    """The records that need something at once, and those whose second look or release has come due; not the known."""
+def due(bench: Bench, known: Collection[str], sinks: Collection[str]) -> tuple[Record, ...]:
+    """Records that need something that can be done with these sinks, the most urgent first; not the known ones.
+
+    Of each kind (work, a second look or a release that has come due) at most ``open_records``.
+    """
     now = bench.clock.now()
     keep = bench.keep
     most = bench.settings.limits.open_records
@@ -75,8 +83,8 @@ def due(bench: Bench, known: Container[str] = ()) -> tuple[Record, ...]:
 
     def ask(ledger: Ledger) -> tuple[Record, ...]:
         return (
-            *ledger.waiting("work", None, most, but=known),
-            *ledger.waiting("look", look, most, but=known),
+            *ledger.waiting("work", None, most, but=known, sinks=sinks),
+            *ledger.waiting("look", look, most, but=known, sinks=sinks),
             *(ledger.waiting("release", gone, most, but=known) if keep.spool_keep_s is not None else ()),
         )
 
@@ -185,14 +193,14 @@ def owed(bench: Bench) -> int:
     return bench.book.ask(lambda ledger: ledger.counts(bench.clock.now())).owed
 
 
-def owed_of(bench: Bench, session_id: str) -> int:
-    """How many records of a docking are still owed; those set apart or lost are told on its receipt."""
+def is_owed(bench: Bench, session_id: str) -> bool:
+    """Whether a record of a docking is still owed; those set apart or lost are told on its receipt."""
 
-    def ask(ledger: Ledger) -> int:
+    def ask(ledger: Ledger) -> bool:
         session = ledger.session(session_id)
-        records = [ledger.record(rid) for rid in session.records] if session else []
+        records = (ledger.record(rid) for rid in session.records) if session else ()
         apart = {State.QUARANTINED, State.LOST}
-        return sum(1 for record in records if record and not record.finished and record.state not in apart)
+        return any(record and not record.finished and record.state not in apart for record in records)
 
     return bench.book.ask(ask)
 
