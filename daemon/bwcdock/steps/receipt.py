@@ -1,6 +1,7 @@
 """The receipt (移交回执) of a drained session whose recordings are all in central storage: kept here and put there."""
 
 import hashlib
+from pathlib import Path
 
 from bwcdock import __version__, durable
 from bwcdock.core import rules
@@ -15,16 +16,16 @@ from bwcdock.steps.bench import Bench
 
 
 def write(bench: Bench, session_id: str) -> tuple[Fact, ...]:
-    """Write it once, put the same bytes into every sink, and say so. Raises Unreachable, Conflict.
+    """Write it once, put the same bytes into every sink, and say so. Raises Unreachable, Conflict, BwcdockError.
 
     If it dies after the first write, the next try finds that file and goes on with exactly those bytes.
     """
     path = bench.receipts / f"{session_id}.json"
-    if path.exists():
-        data = path.read_bytes()
-    else:
-        data = sign(bench.book.ask(lambda ledger: _receipt(bench, ledger, session_id)), bench.signer)
-        durable.write_small(path, data, mode=0o640)
+    try:
+        data = _kept(bench, path, session_id)
+    except OSError as error:  # it waits, and nothing else does
+        what = f"{path} cannot be used: {error.strerror or error}."
+        raise BwcdockError("receipt", what, "Check the disk of the ledger; it is tried again by itself.") from error
     told = open_signed(data, Receipt, bench.signer.verifier)
     for sink in bench.sinks.values():
         sink.note(f"{RECEIPTS}/{session_id}.json", data)
@@ -36,6 +37,15 @@ def write(bench: Bench, session_id: str) -> tuple[Fact, ...]:
         size=told.size,
     )
     return (fact,)
+
+
+def _kept(bench: Bench, path: Path, session_id: str) -> bytes:
+    """The bytes that are there, or else made and put there. Raises OSError."""
+    if path.exists():
+        return path.read_bytes()
+    data = sign(bench.book.ask(lambda ledger: _receipt(bench, ledger, session_id)), bench.signer)
+    durable.write_small(path, data, mode=0o640)
+    return data
 
 
 def read(bench: Bench, session_id: str) -> Receipt | None:

@@ -11,6 +11,7 @@ from bwcdock.core.record import Record
 from bwcdock.errors import Untrue
 from bwcdock.media import look
 from bwcdock.reading import Whole
+from bwcdock.spool import broken
 from bwcdock.steps.bench import Bench
 from bwcdock.steps.law import obligation_again, stated
 
@@ -23,8 +24,11 @@ def seal(bench: Bench, record: Record) -> tuple[Fact, ...]:
     path = bench.spool.whole(record.id)
     if path is None:
         raise Untrue("seal", "The sealed file is gone again.", "It is pulled again.")
-    with Whole(path) as whole:
-        media = look(whole.read, record.item.size, record.item.path)
+    try:
+        with Whole(path) as whole:
+            media = look(whole.read, record.item.size, record.item.path)
+    except OSError as error:  # the bytes are proven and stay; the same seal finds them again
+        raise broken("seal", path, error) from error
     corrected = correct(record.item, record.drift, media)
     sealed = Sealed(
         record=record.id,
