@@ -13,19 +13,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from kernel_calls import Watch
+
 FORKS = """# forked_cli
-import ctypes, importlib, json, os, pkgutil, signal, socket, sys, traceback
-import bwcdock.cli, bwcdock_drivers
+import gc, importlib, json, os, pkgutil, socket, sys, traceback
+sys.path.append(sys.argv[2])
+import bwcdock.cli, bwcdock_drivers, kernel_calls
 for package in (bwcdock.cli, bwcdock_drivers):
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(found.name)
 asked = socket.socket(fileno=int(sys.argv[1]))
+gc.collect()
+gc.freeze()  # what is there stays; a fork that looks through it would copy it
 while True:
-    said, fds, _, _ = socket.recv_fds(asked, 1 << 20, 2)
+    said, fds, _, _ = socket.recv_fds(asked, 1 << 20, 3)
     if not said:
         break
     told = json.loads(said)
@@ -34,15 +39,15 @@ while True:
         status = 1
         try:
             asked.close()
-            for number, fd in enumerate((os.open(os.devnull, os.O_RDONLY), *fds)):
+            watcher = [socket.socket(fileno=fd) for fd in fds[2:]]
+            for number, fd in enumerate((os.open(os.devnull, os.O_RDONLY), *fds[:2])):
                 os.dup2(fd, number)
                 os.close(fd)
             os.chdir(told["cwd"])
             sys.argv = ["bwcdock", *told["args"]]
-            if told["stops"]:
-                # PR_SET_PTRACER, PR_SET_PTRACER_ANY: strace may come to it, which is not started by strace.
-                ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))
-                os.kill(os.getpid(), signal.SIGSTOP)
+            for each in watcher:
+                with each:
+                    kernel_calls.be_watched(told["calls"], each)
             status = bwcdock.cli.main()
         except BaseException:
             traceback.print_exc()
@@ -64,7 +69,7 @@ class Forks:
         self._ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
             fd = its.fileno()
-            command = [sys.executable, "-c", FORKS, str(fd)]
+            command = [sys.executable, "-c", FORKS, str(fd), str(Path(__file__).parent)]
             # Pipes, as a command's own are: what Python has found out about its streams goes on to hold in the forks.
             self._process = subprocess.Popen(
                 command, env=env, pass_fds=[fd], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -72,23 +77,24 @@ class Forks:
         atexit.register(self._end)
 
     def run(
-        self, args: Sequence[str], cwd: Path | str, limit_s: float, begin: Callable[[int], object] | None = None
+        self, args: Sequence[str], cwd: Path | str, limit_s: float, watch: Watch | None = None
     ) -> tuple[int, bytes, bytes]:
         """Exit status (negative: the signal), standard output, standard error of one command.
 
-        ``begin``, where there is one, is told its process id, which has stopped before its first step and is to be sent
-        SIGCONT.
+        ``watch``, where there is one, is asked about calls to the kernel before they are done.
         """
         with ExitStack() as stack:
             ends = [os.pipe(), os.pipe()]
-            told = json.dumps({"args": list(args), "cwd": os.path.abspath(cwd), "stops": begin is not None}).encode()
-            socket.send_fds(self._ours, [told], [write for _, write in ends])
+            calls = () if watch is None else watch.calls
+            told = json.dumps({"args": list(args), "cwd": os.path.abspath(cwd), "calls": calls}).encode()
+            watcher = [] if watch is None else [stack.enter_context(watch.at_work())]
+            socket.send_fds(self._ours, [told], [write for _, write in ends] + [each.fileno() for each in watcher])
+            for each in watcher:
+                each.close()
             for read, write in ends:
                 os.close(write)
                 stack.callback(os.close, read)
             pid = int(self._told())
-            if begin is not None:
-                begin(pid)
             out, err, is_late = _read([read for read, _ in ends], pid, limit_s)
             status = int(self._told())
         assert not is_late, f"still running after {limit_s} s: {out.decode()} {err.decode()}"
