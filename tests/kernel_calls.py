@@ -21,36 +21,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fcntl import ioctl
 
-X86 = {
-    "read": 0,
-    "write": 1,
-    "pread64": 17,
-    "pwrite64": 18,
-    "fsync": 74,
-    "fdatasync": 75,
-    "ftruncate": 77,
-    "rename": 82,
-}
-X86 |= {"mkdir": 83, "unlink": 87, "fchmod": 91, "statfs": 137, "getdents64": 217, "openat": 257, "mkdirat": 258}
-X86 |= {
-    "unlinkat": 263,
-    "renameat": 264,
-    "linkat": 265,
-    "fallocate": 285,
-    "preadv": 295,
-    "preadv2": 327,
-    "seccomp": 317,
-}
-ARM = {"read": 63, "write": 64, "pread64": 67, "pwrite64": 68, "fsync": 82, "fdatasync": 83, "ftruncate": 46}
-ARM |= {"fchmod": 52, "statfs": 43, "getdents64": 61, "openat": 56, "mkdirat": 34, "unlinkat": 35, "renameat": 38}
-ARM |= {"linkat": 37, "fallocate": 47, "preadv": 69, "preadv2": 286, "seccomp": 277}
+X86 = {"read": 0, "write": 1, "pread64": 17, "pwrite64": 18, "flock": 73, "fsync": 74, "fdatasync": 75, "ftruncate": 77}
+X86 |= {"rename": 82, "mkdir": 83, "unlink": 87, "chmod": 90, "fchmod": 91, "fchown": 93, "statfs": 137}
+X86 |= {"fsetxattr": 190, "fgetxattr": 193, "getdents64": 217, "openat": 257, "mkdirat": 258, "newfstatat": 262}
+X86 |= {"unlinkat": 263, "renameat": 264, "linkat": 265, "fchmodat": 268, "fallocate": 285, "preadv": 295}
+X86 |= {"preadv2": 327, "seccomp": 317}
+ARM = {"fsetxattr": 7, "fgetxattr": 10, "flock": 32, "mkdirat": 34, "unlinkat": 35, "linkat": 37, "renameat": 38}
+ARM |= {"statfs": 43, "ftruncate": 46, "fallocate": 47, "fchmod": 52, "fchmodat": 53, "fchown": 55, "openat": 56}
+ARM |= {"getdents64": 61, "read": 63, "write": 64, "pread64": 67, "pwrite64": 68, "preadv": 69, "newfstatat": 79}
+ARM |= {"fsync": 82, "fdatasync": 83, "seccomp": 277, "preadv2": 286}
 NUMBERS = {"x86_64": X86, "aarch64": ARM}[platform.machine()]
 """Of each call that can be watched, its number here: what this machine does not have is done by another call."""
 
 PIDFD_GETFD = 438
 
-BY_PATH = {"openat": (0, 1), "mkdirat": (0, 1), "unlinkat": (0, 1), "renameat": (2, 3), "linkat": (2, 3)}
-BY_PATH |= {"rename": (None, 1), "mkdir": (None, 0), "unlink": (None, 0), "statfs": (None, 0)}
+BY_PATH: dict[str, tuple[int | None, int]] = {"renameat": (2, 3), "linkat": (2, 3), "rename": (None, 1)}
+BY_PATH |= dict.fromkeys(("openat", "mkdirat", "unlinkat", "fchmodat", "newfstatat"), (0, 1))
+BY_PATH |= dict.fromkeys(("mkdir", "unlink", "chmod", "statfs"), (None, 0))
 """Which arguments are the folder's descriptor and the path; all others have a descriptor first."""
 
 NEW_LISTENER, WAIT_KILLABLE = 1 << 3, 1 << 5
@@ -99,7 +86,7 @@ class Call:
         if path.startswith("/"):
             return path
         fd = -1 if folder is None else ctypes.c_int(self.arguments[folder]).value
-        return os.path.join(self._led_to("cwd") if fd < 0 else self._opened(fd), path)
+        return os.path.join(self._led_to("cwd") if fd < 0 else self._opened(fd), path).rstrip("/")
 
     def _opened(self, fd: int) -> str:
         return self._led_to(f"fd/{fd & 0xFFFFFFFF}").removesuffix(" (deleted)")
@@ -225,24 +212,26 @@ class _Watcher(threading.Thread):
         id_, task, _, number, _, _, *arguments = ASKED.unpack(asked)
         call = Call(name=self._names[number], task=task, arguments=tuple(arguments))
         try:
-            value, error, flags = self._answer(call)
-        except (FileNotFoundError, ProcessLookupError):  # the same
+            how = self._judge(call)
+            if how == "SIGKILL":
+                os.kill(task, signal.SIGKILL)
+                return  # without an answer: it could still be done
+            answer = _answer(call, how)
+        except (FileNotFoundError, ProcessLookupError):  # it was killed meanwhile
             return
         try:
-            ioctl(self._listener, SEND, ANSWER.pack(id_, value, -error, flags))
+            ioctl(self._listener, SEND, ANSWER.pack(id_, *answer))
         except OSError as why:
             if why.errno != errno.ENOENT:
                 raise
 
-    def _answer(self, call: Call) -> tuple[int, int, int]:
-        how = self._judge(call)
-        if how == "SIGKILL":
-            os.kill(call.task, signal.SIGKILL)
-        elif how == "half":
-            moved = call.half()
-            return (0, 0, GO_ON) if moved is None else (moved, 0, 0)
-        elif how == "nothing":
-            return 0, 0, 0
-        elif how:
-            return 0, getattr(errno, how), 0
+
+def _answer(call: Call, how: str | None) -> tuple[int, int, int]:
+    """What it returns, its error, and whether it is done after all."""
+    if how == "half" and (moved := call.half()) is not None:
+        return moved, 0, 0
+    if how == "nothing":
+        return 0, 0, 0
+    if how in {None, "half"}:
         return 0, 0, GO_ON
+    return 0, -getattr(errno, how), 0

@@ -117,11 +117,14 @@ class Spool:
         """
         path = self._part(record_id)
         try:
-            return PartFile(path, boot=self._boot, system=self._system)
-        except FileExistsError:
-            # It died after publishing and before the old name went: that inode is a whole file now, not ours to write.
-            durable.discard(path, system=self._system)
-            return PartFile(path, boot=self._boot, system=self._system)
+            try:
+                return PartFile(path, boot=self._boot, system=self._system)
+            except FileExistsError:
+                # It died after publishing, before the old name went: that inode is a whole file now, not ours to write.
+                durable.discard(path, system=self._system)
+                return PartFile(path, boot=self._boot, system=self._system)
+        except OSError as error:  # it cannot be locked, or looked at
+            raise broken("open part", path, error) from error
 
     def part_length(self, record_id: str) -> int:
         """Bytes in the partial file, 0 where there is none."""
@@ -223,7 +226,10 @@ class Spool:
     def whole(self, record_id: str) -> Path | None:
         """Where the whole file lies, ``None`` where there is none. To be read, never to be changed."""
         path = self._whole(record_id)
-        return path if path.is_file() else None
+        try:
+            return path if path.is_file() else None
+        except OSError as error:  # which is not to say that it is gone
+            raise broken("look for", path, error) from error
 
     def verify(
         self,
