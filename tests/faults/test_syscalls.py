@@ -57,6 +57,7 @@ MENDED = (
     "newfstatat station/spool/whole/# 12 EIO",
     "openat station/spool/whole/# 2 EMFILE",
     "pread64 station/spool/whole/# 1 EIO",
+    "read /proc/#/io 1 nothing",
 )
 """Once told as faults of the program: always tried."""
 
