@@ -127,14 +127,22 @@ class Call:
                 return None
             # Memory of its own, because direct input and output needs whole pages.
             buffer = stack.enter_context(mmap.mmap(-1, size))
-            if self.name in {"write", "pwrite64"}:
-                buffer[:] = self._memory(address, size)
-                return os.writev(fd, [buffer]) if self.name == "write" else os.pwritev(fd, [buffer], position)
-            count = os.readv(fd, [buffer]) if self.name == "read" else os.preadv(fd, [buffer], position)
-            with open(f"/proc/{self.task}/mem", "r+b", buffering=0) as memory:
-                memory.seek(address)
-                memory.write(buffer[:count])
-            return count
+            try:
+                return self._moved(fd, buffer, address, position)
+            except OSError as why:
+                if why.errno == errno.EINVAL:  # less than a block of this disk
+                    return None
+                raise
+
+    def _moved(self, fd: int, buffer: mmap.mmap, address: int, position: int) -> int:
+        if self.name in {"write", "pwrite64"}:
+            buffer[:] = self._memory(address, len(buffer))
+            return os.writev(fd, [buffer]) if self.name == "write" else os.pwritev(fd, [buffer], position)
+        count = os.readv(fd, [buffer]) if self.name == "read" else os.preadv(fd, [buffer], position)
+        with open(f"/proc/{self.task}/mem", "r+b", buffering=0) as memory:
+            memory.seek(address)
+            memory.write(buffer[:count])
+        return count
 
     def _borrowed(self) -> int:
         """The caller's own descriptor, with the position it shares."""
