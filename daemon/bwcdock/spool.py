@@ -363,8 +363,12 @@ def run_name(record_id: str, offset: int, length: int) -> str:
 
 
 def _entries(directory: Path) -> Iterator["os.DirEntry[str]"]:
-    with os.scandir(directory) as entries:
-        yield from sorted(entries, key=lambda e: e.name)
+    try:
+        with os.scandir(directory) as entries:
+            found = sorted(entries, key=lambda e: e.name)
+    except OSError as error:
+        raise broken("list", directory, error) from error
+    yield from found
 
 
 def _checked(record_id: str) -> str:

@@ -244,7 +244,7 @@ class Station:
     # --- decide -------------------------------------------------------------------------------------------------------
 
     def _decide(self) -> Plan:
-        now = self.bench.clock.now()
+        now, (room, held) = self.bench.clock.now(), self._room()
         chosen = plan(
             World(
                 now=now,
@@ -253,8 +253,8 @@ class Station:
                 first=frozenset(d.session for d in self._docks.ready if d.sighting.priority),
                 sinks=self._central.may_begin(now),
                 answering=self._central.may_ask(now),
-                room=self._room(),
-                held=self.bench.spool.part_rooms(),
+                room=room,
+                held=held,
                 busy=frozenset(self._busy),
                 resting=self._resting,
                 keep=self._locker.keep,
@@ -273,14 +273,14 @@ class Station:
         self._missing = chosen.missing
         return chosen
 
-    def _room(self) -> int:
-        """Bytes the spool has for footage; none where its disk does not even say."""
+    def _room(self) -> tuple[int, dict[str, int]]:
+        """Bytes the spool has for footage, and what partial files hold; nothing where its disk does not even say."""
         try:
-            room = self.bench.spool.room()
+            room, held = self.bench.spool.room(), self.bench.spool.part_rooms()
         except BwcdockError as error:
             log.warning("spool.silent", what=str(error))
-            return 0
-        return room.free - room.reserve
+            return 0, {}
+        return room.free - room.reserve, held
 
     def _tell_findings(self) -> None:
         """What is wrong with the places looked at, as soon as it changes."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from random import Random
 
-from bwcdock.core.facts import Departed, Faulted, Lost, Pulled
+from bwcdock.core.facts import Departed, Faulted, Listed, Lost, Pulled
 from bwcdock.core.record import State
 from bwcdock.testing.station import StationBed
 from bwcdock.testing.troubled import SmallSpool
@@ -44,6 +44,24 @@ async def test_a_station_that_died_in_a_pull_goes_on_too(tmp_path: Path) -> None
         assert bench.spool.room().free == 10 * PAGE
     async with bed.at_work():
         card.plug("usb-2")
+        await bed.until_settled(card)
+    bed.must_agree()
+
+
+async def test_a_spool_that_does_not_answer_ends_nothing(tmp_path: Path) -> None:
+    bed = StationBed(tmp_path)
+    card = bed.recorder("F1-0001")
+    card.record("a.mp4", Random(1).randbytes(PAGE))
+    parts = bed.settings.paths.spool / "part"
+    async with bed.at_work() as station:
+        await bed.until(lambda: station.turns)
+        parts.rename(parts.with_name("away"))
+        card.plug("usb-1")
+        await bed.until(lambda: bed.facts(Listed))
+        turns = station.turns
+        await bed.until(lambda: station.turns > turns + 3)
+        assert not bed.facts(Pulled)
+        parts.with_name("away").rename(parts)
         await bed.until_settled(card)
     bed.must_agree()
 
