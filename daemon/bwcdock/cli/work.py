@@ -149,7 +149,7 @@ async def _end(station: Station, running: "asyncio.Future[None]") -> None:
 def _moved() -> int:
     """Bytes this process has read and written, by the kernel's count: a push of gigabytes is seen to go on by it.
 
-    None where the kernel does not count; then only what the ledger and the screen know is seen.
+    0 where the kernel does not count; then only what the ledger and the screen know is seen.
     """
     try:
         told = dict(line.split(": ") for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines())
