@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from bwcdock.core.facts import Sighting
 from bwcdock.errors import BwcdockError
+from bwcdock.testing.mtp_packets import Segment
 from bwcdock.testing.mtp_responder import ANDROID, Answer, Bytes, MtpDevice, text
-from bwcdock.testing.mtp_usb import Library, Plugged, Segment
+from bwcdock.testing.mtp_usb import Library, Plugged
 from bwcdock_drivers.mtp import containers, datasets
 from bwcdock_drivers.mtp.containers import Cursor, Malformed, Shown, shown
 from bwcdock_drivers.mtp.driver import MtpDriver

@@ -2,9 +2,9 @@
 
 Three parts, as of any good fake. *State*: storages, objects, clock, battery and faults of an :class:`MtpDevice`; plain
 assignment may change them at any time. *Service*: :meth:`MtpDevice.answer` does what one operation asks for, honestly;
-``mtp_usb`` and ``mtp_ip`` carry it and cheat on the way where a :class:`Fault` says so. *Use cases*: methods that have
-the names of what happens to a recorder: ``record``, ``pull_card``, ``unplug``. It knows nothing of the driver: it has
-its own hands to write the wire's bytes with.
+``mtp_packets`` and ``mtp_ip`` carry it and cheat on the way where a :class:`Fault` says so. *Use cases*: methods that
+have the names of what happens to a recorder: ``record``, ``pull_card``, ``unplug``. It knows nothing of the driver: it
+has its own hands to write the wire's bytes with.
 """
 
 import struct
