@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import apart
+import cheating
 import clocks
 import crashes
 import diskless
@@ -40,6 +41,7 @@ SHOWS: dict[str, Callable[[Station], str]] = {
     "asked": diskless.asked,
     "mtp-speed": diskless.speed,
     "mtp-far": diskless.far,
+    "mtp-vhci": cheating.over_vhci,
     "failing-spool": crashes.failing_spool,
     "speaks-first": vendor.speaks_first,
     "scores": units.scores,

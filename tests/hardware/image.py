@@ -22,6 +22,7 @@ MODULES = (
     *BOOT_MODULES, "virtio_console", "virtio_rng",
     "dummy_hcd", "libcomposite", "usb_f_mass_storage", "usb_f_hid", "configfs",  # a recorder's own side of the cable
     "usb_f_fs",  # and of one that speaks MTP
+    "vhci_hcd",  # the same of one that is played in Python, which cheats
     "xhci_pci", "usb_storage", "uas", "sd_mod", "usbhid", "hid_generic",  # the station's side
     "loop", "vfat", "exfat", "nls_cp437", "nls_ascii", "nls_utf8",  # making cards with the kernel's own drivers
     "dm_mod", "dm_flakey",  # a spool on a failing disk
