@@ -54,12 +54,13 @@ STUCK_S = "4"
 MENDED = (
     "flock station/spool/part/#.part 1 EIO",
     "linkat station/ledger/receipts/#.json 1 EIO",
+    "openat station/ledger/heads.db 1 EIO",
     "newfstatat station/spool/whole/# 12 EIO",
     "openat station/spool/whole/# 2 EMFILE",
     "pread64 station/spool/whole/# 1 EIO",
     "read /proc/#/io 1 nothing",
 )
-"""Once told as faults of the program: always tried."""
+"""Once told as faults of the program, or told late: always tried."""
 
 PATIENCE_S = 120.0
 
@@ -101,8 +102,7 @@ SQLITE = (
     "disk I/O error",
     "database disk image is malformed",
     "unable to open database file",
-    # What cannot be opened for writing it opens for reading.
-    "attempt to write a readonly database",
+    "cannot be written: attempt to write a readonly database",  # it opened it for reading
 )
 
 WORDS = {

@@ -193,7 +193,19 @@ def connect(path: Path) -> sqlite3.Connection:
         # EXTRA costs nothing more than FULL in WAL, and is right in the journal SQLite would fall back to.
         for pragma in ("synchronous = EXTRA", "foreign_keys = ON", "wal_autocheckpoint = 0", "trusted_schema = OFF"):
             db.execute(f"PRAGMA {pragma}").fetchall()
+        _is_writable(db, path)
     return db
+
+
+def _is_writable(db: sqlite3.Connection, path: Path) -> None:
+    """SQLite opens for reading what it may not open for writing, and tells nobody until the first write."""
+    try:
+        db.execute("BEGIN")
+        db.execute("PRAGMA user_version = 0")  # which is taken back; BEGIN IMMEDIATE alone would begin to read
+        db.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        hint = "Look at whose file it is, as after a restored backup, and at its disk. " + AUDIT
+        raise LedgerBroken("open", f"{path.name} cannot be written: {error}.", hint) from error
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
