@@ -1,7 +1,7 @@
 """The records a station has at hand, and the round that fetches others from the ledger and lets go what is too much."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 
 from bwcdock.core import at_hand
@@ -11,7 +11,7 @@ from bwcdock.lanes import Lane
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
 
-TURN_S = 5.0
+TURN_S = 1.0
 """How often it is looked whether there are too many or too few."""
 
 DUE_EVERY_S = 60.0
@@ -33,7 +33,7 @@ class AtHand:
 
     def begin(self, records: Iterable[Record]) -> None:
         """Take what the start fetched."""
-        self._took(list(records), self._bench.sinks)
+        self._took(list(records), dict.fromkeys(KINDS, self._most), self._bench.sinks)
 
     def know(self, record: Record) -> bool:
         """Take this record as the ledger has it now; whether that is anything new."""
@@ -51,19 +51,23 @@ class AtHand:
         while True:
             await clock.sleep_until(clock.now() + timedelta(seconds=TURN_S))
             self._shed()
-            if clock.now() - fetched_at >= timedelta(seconds=DUE_EVERY_S) or self._runs_low():
+            now = self._now()
+            lacks = self._lacks(now)
+            is_low = any(lacks[kind] * 2 > self._most for kind in self._more) and now.sinks
+            if is_low or clock.now() - fetched_at >= timedelta(seconds=DUE_EVERY_S):
                 fetched_at = clock.now()
-                known, sinks = frozenset(self.records), self._now().sinks
-                self._took(await self._desk.submit(housekeeping.due, self._bench, known, sinks), sinks)
+                known = frozenset(self.records)
+                fetched = await self._desk.submit(housekeeping.due, self._bench, lacks, now.sinks, known)
+                self._took(fetched, lacks, now.sinks)
                 self._shed()
 
     @property
     def _most(self) -> int:
         return self._bench.settings.limits.open_records
 
-    def _took(self, records: Collection[Record], sinks: Collection[str]) -> None:
+    def _took(self, records: Collection[Record], asked: Mapping[str, int], sinks: Collection[str]) -> None:
         many = Counter[str](record.waits_for for record in records)
-        full = {kind for kind in KINDS if many[kind] >= self._most}
+        full = {kind for kind in KINDS if many[kind] >= asked[kind]}
         # Those that wait for a sink that was not asked for are not known to be all at hand.
         self._more = full if self._bench.sinks.keys() <= set(sinks) else self._more | full
         for record in records:
@@ -73,9 +77,7 @@ class AtHand:
         for rid in at_hand.surplus(self.records.values(), self._most, self._now(), self._docked()):
             self._more.add(self.records.pop(rid).waits_for)
 
-    def _runs_low(self) -> bool:
-        now = self._now()
-        if not self._more or not now.sinks:
-            return False
+    def _lacks(self, now: Now) -> dict[str, int]:
+        """How many of each kind could be fetched beside those that can be worked on."""
         many = Counter[str](record.waits_for for record in self.records.values() if at_hand.is_workable(record, now))
-        return any(many[kind] * 2 < self._most for kind in self._more)
+        return {kind: max(0, self._most - many[kind]) for kind in KINDS}

@@ -216,6 +216,8 @@ class Reader(Listing, Searching):
         At most ``limit`` beside those that ``but`` names, which need not be read again. With ``sinks``, those alone
         for which something can be done with these: what is on a recorder only, or owed to others only, is left out.
         """
+        if not limit:
+            return []
         until_ms = (1 << 62) if until is None else to_ms(until)
         # The second term is the index's own condition, without which SQLite may not use it for a parameter.
         sql = "SELECT id FROM record WHERE waits_for = :kind AND waits_for <> 'nothing' AND waits_since_ms <= :until"

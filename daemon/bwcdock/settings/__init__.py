@@ -219,7 +219,7 @@ class Limits(Table):
 
     recorders_at_once: Count = 24
     items_per_recorder: Count = 100_000
-    open_records: Count = 500
+    open_records: Count = 200
     findings_per_session: Count = 200
     drop_children: Count = 200
     drop_entries: Count = 4096

@@ -2,11 +2,12 @@
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bwcdock import __version__
+from bwcdock.core.at_hand import KINDS
 from bwcdock.core.facts import (
     SPOOL,
     Arrived,
@@ -64,28 +65,29 @@ def start(bench: Bench) -> Opened:
     started = Started(version=__version__, sqlite=sqlite3.sqlite_version, clock=bench.station_clock(), pid=os.getpid())
     bench.book.record([started, *facts])
     return Opened(
-        records=due(bench, (), bench.sinks),
+        records=due(bench, dict.fromkeys(KINDS, bench.settings.limits.open_records), bench.sinks),
         waiting=bench.book.ask(lambda ledger: ledger.waits()),
         sessions=bench.book.ask(_without_receipt),
     )
 
 
-def due(bench: Bench, known: Collection[str], sinks: Collection[str]) -> tuple[Record, ...]:
+def due(
+    bench: Bench, most: Mapping[str, int], sinks: Collection[str], known: Collection[str] = ()
+) -> tuple[Record, ...]:
     """Records that need something that can be done with these sinks, the most urgent first; not the known ones.
 
-    Of each kind (work, a second look or a release that has come due) at most ``open_records``.
+    ``most`` says how many of each kind: work, and a second look or a release that has come due.
     """
     now = bench.clock.now()
     keep = bench.keep
-    most = bench.settings.limits.open_records
     look = now - timedelta(seconds=keep.second_look_after_s)
     gone = now - timedelta(seconds=keep.spool_keep_s or 0)
 
     def ask(ledger: Ledger) -> tuple[Record, ...]:
         return (
-            *ledger.waiting("work", None, most, but=known, sinks=sinks),
-            *ledger.waiting("look", look, most, but=known, sinks=sinks),
-            *(ledger.waiting("release", gone, most, but=known) if keep.spool_keep_s is not None else ()),
+            *ledger.waiting("work", None, most["work"], but=known, sinks=sinks),
+            *ledger.waiting("look", look, most["look"], but=known, sinks=sinks),
+            *(ledger.waiting("release", gone, most["release"], but=known) if keep.spool_keep_s is not None else ()),
         )
 
     return bench.book.ask(ask)
