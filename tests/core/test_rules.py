@@ -2,10 +2,11 @@
 
 import tomllib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
+from bwcdock.core.calendar import Calendar
 from bwcdock.core.facts import Corrected, Finding, Obligation, Severity
 from bwcdock.core.local import Local, tighten
 from bwcdock.core.rulepack import Period, Ruled, RulePack
@@ -165,14 +166,37 @@ def test_where_only_the_start_is_known_it_counts_from_the_start_and_says_so():
     assert "counts from docking instead" in finding.what
 
 
-def test_a_refusal_names_the_tag_and_the_words():
+def test_a_refusal_names_the_tags_and_the_roles_and_the_words():
     basis = Basis(
         listed_at=cn(2026, 6, 10, 16), corrected=when(cn(2026, 6, 10, 15)), extension=BY_CONSENT,
-        tags=frozenset({"dispute"}),
+        tags=frozenset({"dispute", "sudden-event", "evidence"}),
     )  # fmt: skip
     _, (finding,) = oblige(PACKS["S4"], basis, CALENDAR, ("centre",))
-    assert "现场发生纠纷冲突" in finding.what
+    assert "for 现场发生纠纷冲突、矛盾纠纷、突发事件、突发性案件; the" in finding.what
     assert "除外" in dict(finding.evidence)["quote"]
+    s4, by = PACKS["S4"], tuple(role.id for role in PACKS["S4"].roles[:2])
+    assert s4.deadline.extension is not None
+    either = replace(s4.deadline, extension=replace(s4.deadline.extension, by=by))
+    granted = replace(BY_CONSENT, by_role="nobody")
+    _, (finding,) = oblige(
+        replace(s4, deadline=either), replace(basis, tags=frozenset(), extension=granted), CALENDAR, ("centre",)
+    )
+    assert f"Only {s4.roles[0].label}、{s4.roles[1].label} may extend" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("span", "due"),
+    [
+        (Period(unit="days", count=2, close=time(17, 30)), cn(2026, 6, 12, 17, 30)),
+        (Period(unit="working_days", count=3, close=time(17, 30)), cn(2026, 6, 15, 17, 30)),
+        (Period(unit="same_day", close=time(17, 30)), cn(2026, 6, 10, 17, 30)),
+    ],
+    ids=["days", "working days", "the same day"],
+)
+def test_a_close_of_business_ends_each_kind_of_period(span: Period, due: datetime):
+    pack = replace(PACKS["S1"], deadline=replace(PACKS["S1"].deadline, span=span))
+    basis = Basis(listed_at=cn(2026, 6, 10, 16), corrected=when(cn(2026, 6, 10, 15)))
+    assert oblige(pack, basis, CALENDAR, ())[0].due == due
 
 
 def test_an_unpublished_year_is_told_with_both_moments():
@@ -182,6 +206,9 @@ def test_an_unpublished_year_is_told_with_both_moments():
     evidence = dict(finding.evidence)
     assert evidence["due"] == "2027-01-04T16:00:00.000+00:00"
     assert evidence["due at the earliest"] == "2027-01-02T16:00:00.000+00:00"
+    before = replace(basis, corrected=when(cn(2026, 12, 30, 18)))
+    _, (finding,) = oblige(PACKS["S4"], before, Calendar(zone="Asia/Shanghai"), ("centre",))
+    assert "notice of 2026、2027 is" in finding.what
 
 
 def test_a_central_store_without_a_sink_can_never_be_met():
