@@ -98,34 +98,37 @@ def _change(tree: Path, name: str) -> str:
 
 
 def judged(mutants: list[Mutant], accepted: list[dict[str, str]]) -> int:
-    """Print every survivor without an explanation; 1 where there is one, or an explanation explains nothing."""
+    """Print every survivor without an explanation, then a line a module; 1 where one is left, or one explains nothing.
+
+    An explanation is idle where its function was run and nothing of it survived.
+    """
     print(dict(Counter(mutant.fate for mutant in mutants)))
-    left, used = [], set()
+    why = {mutant.name: _why(mutant, accepted) for mutant in mutants if mutant.fate not in WELL}
     for mutant in mutants:
-        if mutant.fate in WELL:
-            continue
-        why = next((n for n, told in enumerate(accepted) if _is(told, mutant)), None)
-        if why is None:
-            left.append(mutant)
-        else:
-            used.add(why)
-    for mutant in left:
-        print(f"\n{mutant.fate}: {mutant.name}\n{mutant.change}")
-    run = {mutant.name.rpartition(".")[0] for mutant in mutants}
+        if mutant.name in why and why[mutant.name] is None:
+            print(f"\n{mutant.fate}: {mutant.name}\n{mutant.change}")
+    run, used = {mutant.name.rpartition(".")[0] for mutant in mutants}, set(why.values())
     idle = [t for n, t in enumerate(accepted) if n not in used and t["of"].rpartition(".")[0] in run]
     for told in idle:
         print(f"\nexplained, and not there: {told['of']} {told['change']!r}")
-    noticed = sum(mutant.fate in WELL for mutant in mutants)
-    print(
-        f"\n{len(mutants)} mutants: {noticed} noticed, {len(mutants) - noticed - len(left)} explained, {len(left)} left"
-    )
-    return 1 if left or idle else 0
+    print()
+    modules: dict[str, list[Mutant]] = {"all": mutants}
+    for mutant in mutants:
+        modules.setdefault(mutant.name.rpartition(".")[0].removeprefix("bwcdock.core."), []).append(mutant)
+    for module, those in modules.items():
+        left = sum(why.get(mutant.name, 0) is None for mutant in those)
+        noticed = sum(mutant.name not in why for mutant in those)
+        print(
+            f"{module}: {len(those)} mutants, {noticed} noticed, {len(those) - noticed - left} explained, {left} left"
+        )
+    return 1 if idle or None in used else 0
 
 
-def _is(told: dict[str, str], mutant: Mutant) -> bool:
-    """Whether this explanation is of this mutant: by its function, and by what the changed line says."""
+def _why(mutant: Mutant, accepted: list[dict[str, str]]) -> int | None:
+    """Which explanation is of this mutant: by its function, and by what the changed line says."""
     function = mutant.name.rpartition("__mutmut_")[0]
-    return fnmatch.fnmatchcase(function, told["of"]) and told["change"] in mutant.change
+    fits = (fnmatch.fnmatchcase(function, told["of"]) and told["change"] in mutant.change for told in accepted)
+    return next((n for n, fit in enumerate(fits) if fit), None)
 
 
 if __name__ == "__main__":
