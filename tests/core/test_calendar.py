@@ -74,6 +74,13 @@ def test_close_of_business_ends_the_last_day():
     assert CN.end_of_same_day(cn(2025, 9, 29, 9), close=time(17, 30)).due == cn(2025, 9, 29, 17, 30)
 
 
+def test_every_end_is_told_in_utc_whatever_zone_the_moment_came_in():
+    moment = cn(2025, 9, 29, 9)
+    close = CN.end_of_working_days(moment, 1, close=time(17, 30))
+    for counted in (CN.add_hours(moment, 24), close, CN.end_of_same_day(moment), CN.end_of_months(moment, 1)):
+        assert (counted.due.tzinfo, counted.earliest.tzinfo) == (UTC, UTC)
+
+
 def test_the_same_day_after_close_of_business_still_has_until_midnight():
     assert CN.end_of_same_day(cn(2025, 9, 29, 17, 30), close=time(17, 30)).due == cn(2025, 9, 30)
 
