@@ -320,6 +320,8 @@ def test_each_says_what_it_rests_on(items, before, what, evidence):
     (finding,) = judge(items, [known(old) for old in before], last, NOW, None)
     assert (finding.what, dict(finding.evidence)) == (what, evidence)
     assert finding.remedy.endswith(".")
+    is_explained = "restarted" in what or "holds a later" in what or "uncorrected" in evidence.values()
+    assert finding.severity is (Severity.NOTE if is_explained else Severity.WARN)
 
 
 @pytest.mark.parametrize(
