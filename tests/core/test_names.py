@@ -108,6 +108,11 @@ def test_how_it_is_spelt_never_changes(raw, told):
     assert escape(raw) == told
 
 
+def test_half_a_sign_is_read_back_as_its_bytes_too():
+    """No name is spelt so here; what is written in a ledger must be read, whoever wrote it."""
+    assert unescape(r"a\u{d83d}b") == b"a\xed\xa0\xbdb"
+
+
 # --- ids -------------------------------------------------------------------------------------------------------------
 
 

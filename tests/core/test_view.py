@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from bwcdock.core import words_zh
 from bwcdock.core.clock_setting import english
 from bwcdock.core.facts import Condition, Corrected, Drift, Finding, MediaFacts, Severity
 from bwcdock.core.record import State as RecordState
@@ -15,6 +16,7 @@ from bwcdock.core.view import (
     LAMP_ZH,
     STANDING_ZH,
     ClockView,
+    FindingView,
     Lamp,
     RecordView,
     SessionView,
@@ -337,7 +339,18 @@ def test_a_record_of_which_little_is_known_says_so_and_nothing_else():
 
 def test_an_article_is_cited_with_the_title_of_its_regulation():
     assert citation("S4 第十七条", "某规定") == "《某规定》第十七条"
+    assert citation("S4 第十七条 第一款", "某规定") == "《某规定》第十七条 第一款"
     assert citation("S4 第十七条", "") == "S4 第十七条"
+
+
+def test_a_finding_is_shown_with_its_words_in_both_languages():
+    told = finding_view(finding(code="battery.low"), "r1")
+    said = words_zh.said(finding(code="battery.low"))
+    assert told == FindingView(
+        severity=Severity.WARN, code="battery.low", what=finding().what, remedy=finding().remedy, about="r1",
+        title_zh=said.title, what_zh=said.what, remedy_zh=said.do,
+    )  # fmt: skip
+    assert finding_view(finding()).about == ""
 
 
 def test_sinks_that_owe_and_sinks_that_hold_are_each_named_once():
@@ -366,6 +379,8 @@ def test_why_a_record_was_set_aside_comes_first():
 )
 def test_the_verdict_is_the_one_of_the_rules(facts, now, verdict):
     assert record_view(life(*facts), [], now, 0.25).verdict == verdict
+    excused = record_view(replace(life(*facts), excuse="堵车"), [], now, 0.25).verdict
+    assert excused == ("excused" if verdict in {"overdue", "late"} else verdict)
 
 
 @pytest.mark.parametrize("lamp_", Lamp)
@@ -375,6 +390,7 @@ def test_while_something_is_written_to_it_nobody_is_told_that_he_may_take_it(lam
     if lamp_ in {Lamp.SAFE_TO_TAKE, Lamp.NOTHING_OWED}:
         assert (changed.lamp, LAMP_ZH[changed.lamp], changed.ready) == (Lamp.WAIT, "请稍候", False)
         assert "leave it in" in changed.do
+        assert "请等它写完" in changed.do_zh
         assert replace(changed, lamp=lamp_, ready=True, do=view.do, do_zh=view.do_zh) == view
     else:
         assert changed == view

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bwcdock.core.live import DueView, LiveView, MovingView, RoomView, together
+from bwcdock.core.live import DueView, LiveView, MovingView, QueueView, RoomView, together
 from bwcdock.core.view import Lamp, SessionView
-from bwcdock.core.wall import GONE_FOR, PROMISES, Card, Custody, Shows, masked, places, shown, strip, wall
+from bwcdock.core.wall import GONE_FOR, PROMISES, Card, Custody, Place, Shows, Strip, masked, places, shown, strip, wall
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +86,7 @@ def test_a_slot_without_anything_is_empty():
 def test_what_is_settled_is_ready_once_it_was_given_back_and_lacks_nothing():
     ready = replace(DOCKED, ready=True)
     assert card(ready, of=HELD).shows is Shows.SETTLED  # its holder wants his receipt
+    assert (card(ready, of=HELD).custody, card(ready).custody) == (HELD, None)
     assert card(ready, of=FREE).shows is Shows.READY
     assert card(ready).shows is Shows.SETTLED  # the register does not know it
     assert card(DOCKED, of=FREE).shows is Shows.SETTLED  # its battery is low
@@ -104,9 +105,12 @@ def test_footage_that_could_not_be_proven_is_an_alarm_and_so_is_a_recorder_that_
 
 def test_places_are_in_the_order_of_the_dock_and_folders_without_a_slot_come_after():
     known = places([4, 2], [(None, "inbox", "drop:1:"), (3, "shelf", "drop:2:"), (2, "other", "drop:3:")])
-    assert [(place.key, place.slot, place.name) for place in known] == [
-        ("s2", 2, "other"), ("s3", 3, "shelf"), ("s4", 4, ""), ("d1", None, "inbox"),
-    ]  # fmt: skip
+    assert known == (
+        Place(key="s2", slot=2, name="other"),
+        Place(key="s3", slot=3, name="shelf"),
+        Place(key="s4", slot=4, name=""),
+        Place(key="d1", slot=None, name="inbox", prefix="drop:1:"),
+    )
 
 
 def test_what_is_docked_at_no_known_place_comes_last():
@@ -120,6 +124,13 @@ def test_what_is_docked_at_no_known_place_comes_last():
     ]  # fmt: skip
     assert [card.place.name for card in cards[3:]] == ["1.2", "more"]
     assert len({card.place.key for card in cards}) == len(cards)
+
+
+def test_a_folder_shows_only_what_is_docked_in_it_and_at_no_slot():
+    known = places([], [(None, "inbox", "drop:1:")])
+    for elsewhere in (replace(DOCKED, slot=None, port="drop:2:card"), replace(DOCKED, slot=9, port="drop:1:card")):
+        cards = wall(known, live(elsewhere), {}, NOON)
+        assert [(card.place.key, card.session) for card in cards] == [("d1", None), ("p5e55", elsewhere)]
 
 
 def test_an_empty_folder_is_shown_only_where_there_are_no_slots():
@@ -168,8 +179,12 @@ def test_the_strip_counts_what_presses_and_says_who_answers():
     told = strip(view, wall(places([3], []), view, {}, NOON), runs=True)
     assert (told.late, told.risk, told.vouched, told.answers) == (3, 4, False, True)
     room = RoomView(free=9, total=10, reserve=1)
-    full = live(DOCKED, spool=room)
-    assert strip(full, (), runs=True, days=3).days == 3
+    sinks = (QueueView(name="centre"),)
+    full = live(DOCKED, spool=room, sinks=sinks, clock="ntp", version="1.2")
+    assert strip(full, (), runs=True, days=3) == Strip(
+        runs=True, answers=True, sinks=sinks, spool=room, days=3, clock="ntp", version="1.2"
+    )
+    assert not strip(full, (), runs=False).runs
     assert strip(view, (), runs=True, days=3).days is None  # it says nothing of the spool that is looked at now
     silent = strip(None, (), runs=True)
     assert (silent.runs, silent.answers, silent.vouched) == (True, False, True)

@@ -38,7 +38,7 @@ def escape(raw: bytes) -> str:
     """
     if not raw:
         return "\\0"
-    text = raw.decode("utf-8", "surrogateescape")
+    text = raw.decode(errors="surrogateescape")
     out = []
     last = len(text) - 1
     dots_only = set(text) <= {"."}
@@ -69,15 +69,15 @@ def unescape(text: str) -> bytes:
     out = bytearray()
     at = 0
     for found in _ESCAPED.finditer(text):
-        out += text[at : found.start()].encode("utf-8")
+        out += text[at : found.start()].encode()
         if found[2]:
             out.append(int(found[2], 16))
         elif found[3]:
-            out += chr(int(found[3], 16)).encode("utf-8", "surrogatepass")
+            out += chr(int(found[3], 16)).encode(errors="surrogatepass")
         elif not found[1]:
             out += b"\\"
         at = found.end()
-    return bytes(out + text[at:].encode("utf-8"))
+    return bytes(out + text[at:].encode())
 
 
 def show(text: str, width: int = 80) -> str:
@@ -131,7 +131,7 @@ _COMPONENT_BYTES = 200  # 255 is the limit of the common file systems; the rest 
 def safe(text: str, otherwise: str = "_") -> str:
     """``text`` as one component of a key: no separators, no leading dot, at most 200 bytes, never empty."""
     flat = unicodedata.normalize("NFC", _UNSAFE.sub("_", text)).strip("._ ")
-    cut = flat.encode("utf-8")[:_COMPONENT_BYTES].decode("utf-8", "ignore").strip("._ ")
+    cut = flat.encode()[:_COMPONENT_BYTES].decode(errors="ignore").strip("._ ")
     return cut or otherwise
 
 
@@ -176,10 +176,10 @@ def sink_key(layout: str, *, unit: str, serial: str, record: str, item: Item, st
 
 def _bounded(component: str) -> str:
     """A filled component of at most 200 bytes that keeps its end, where the id and the suffix stand."""
-    raw = component.encode("utf-8")
+    raw = component.encode()
     if len(raw) <= _COMPONENT_BYTES:
         return component
     half = _COMPONENT_BYTES // 2
-    head = raw[:half].decode("utf-8", "ignore")
-    tail = raw[-half + 1 :].decode("utf-8", "ignore")
+    head = raw[:half].decode(errors="ignore")
+    tail = raw[-half + 1 :].decode(errors="ignore")
     return f"{head}_{tail}"
