@@ -256,6 +256,8 @@ def test_a_docking_with_all_there_is_to_say():
 def test_more_than_there_is_was_not_brought_in():
     record = replace(life(*LIVES["listed"]), item=item(size=9000))
     assert session_view(replace(DOCKED, records=("r1",), size=1000), {"r1": record}, {}).moved == 0
+    nothing_yet = replace(DOCKED, records=("r1",), size=1000)
+    assert session_view(nothing_yet, {"r1": life(*LIVES["listed"])}, {}).moved == 0
 
 
 def test_where_it_is_and_since_when():
