@@ -1,6 +1,6 @@
 """The tool, told to leave the wording of sentences alone: that there is one is for a test to notice, not how it reads.
 
-What is of one word is changed as ever: it is a code, a key or a name.
+What is of one word is changed as ever: it is a code, a key or a name. A sentence in Chinese has stops and no blanks.
 """
 
 import re
@@ -10,7 +10,7 @@ import libcst
 from mutmut.__main__ import cli
 from mutmut.mutation import mutators
 
-SENTENCE = re.compile(r"\w[,;:.]? \w")
+SENTENCE = re.compile(r"\w[,;:.]? \w|\w[，：。；]")
 
 
 def word(node: libcst.BaseString) -> Iterable[libcst.BaseString]:
