@@ -254,7 +254,7 @@ def test_the_usual_key_says_what_it_shows():
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        ("a/b.c.MP4", "b.c.mp4"), ("a/.hidden", "hidden"), ("b.12345678", "b.12345678"), ("b.123456789", "b.123456789"),
+        ("a/B.C.MP4", "B.C.mp4"), ("a/.hidden", "hidden"), ("b.ABCDEFGH", "b.abcdefgh"), ("b.ABCDEFGHI", "b.ABCDEFGHI"),
         ("a/b", "b"), ("a/b.", "b"), ("n" * 70 + ".x", "n" * 60 + ".x"), ("a/b c?.M P4", "b_c.m_p4"),
     ],
 )  # fmt: skip
@@ -270,6 +270,9 @@ def test_a_component_is_cut_to_its_bytes_between_signs():
     assert safe("x" * 199 + ".y") == "x" * 199  # what the cut leaves at the end is no dot
     assert [safe(text) for text in ("._ a b..c ._", "\u1112\u1161", "+=@-")] == ["a_b..c", "하", "+=@-"]
     assert (safe("..", "other"), safe("")) == ("other", "_")
+    told = {"unit": "", "record": "0" * 32, "item": item(), "start": NOON, "zone": "Asia/Shanghai"}
+    assert sink_key("{recorder}/{id}", serial="x" * 200, **told) == "x" * 200 + "/" + "0" * 12
+    assert sink_key("{recorder}{id}", serial="x" * 200, **told) == "x" * 100 + "_" + "x" * 87 + "0" * 12
 
 
 @pytest.mark.parametrize("layout", ["{id}y", "y{id}", "{name}/{id}{ext}", "{ext}{id}", "{name}{id}/x", "a/{id}/b"])
@@ -283,7 +286,7 @@ def test_a_layout_that_keeps_the_id_whole_is_let_through(layout):
         ("{unit}-{id}-{name}", "must begin or end"),
         ("x{id}y", "must begin or end"),
         ("{unit}/{name}", "lacks {id}"),
-        ("{id}/{colour}", "{colour}"),
+        ("{id}/{colour}", "{colour}; it may name unit, date, recorder, time, officer, kind, name, id, ext."),
         ("{id}{}", "{}"),
         ("/{id}", "relative"),
         ("a//{id}", "relative"),

@@ -100,9 +100,9 @@ def record_id(serial: str, item: Item, variant: str = "") -> str:
     claim as the recorder wrote it, so that a better clock never makes a second record of the same file. ``variant`` is
     the content's edge digest where a file with all these equal turned out to hold other bytes.
     """
-    recorded = item.claim.text or (item.modified_text or "")
+    recorded = item.claim.text or item.modified_text
     parts = (serial, item.path, str(item.size), recorded, item.modified_text, variant)
-    told = b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
+    told = b"".join(len(p.encode()).to_bytes(4) + p.encode() for p in parts)
     return hashlib.sha256(b"bwcdock record v1\n" + told).hexdigest()[:32]
 
 
