@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
+from string import ascii_letters, digits, punctuation
 from zoneinfo import available_timezones
 
 import pytest
@@ -87,6 +88,8 @@ def test_every_single_byte_and_every_pair_of_signs():
 def test_an_ordinary_name_is_shown_as_it_is():
     for name in ("MOVI0001.MP4", "20240501_执法.mp4", "a b.jpg", ".hidden"):
         assert escape(name.encode()) == name
+    for sign in set(ascii_letters + digits + punctuation) - set("\\/."):
+        assert escape(f"{sign}-{sign}".encode()) == f"{sign}-{sign}"
 
 
 @pytest.mark.parametrize(
@@ -268,6 +271,8 @@ def test_what_a_file_is_called_in_central_storage(path, name):
 def test_a_component_is_cut_to_its_bytes_between_signs():
     assert (safe("x" * 201), safe("界" * 67)) == ("x" * 200, "界" * 66)
     assert safe("x" * 199 + ".y") == "x" * 199  # what the cut leaves at the end is no dot
+    assert safe("._" + "x" * 201 + "X") == "x" * 200  # what is left out at the beginning takes no room
+    assert safe("XaX") == "XaX"
     assert [safe(text) for text in ("._ a b..c ._", "\u1112\u1161", "+=@-")] == ["a_b..c", "하", "+=@-"]
     assert (safe("..", "other"), safe("")) == ("other", "_")
     told = {"unit": "", "record": "0" * 32, "item": item(), "start": NOON, "zone": "Asia/Shanghai"}

@@ -130,8 +130,8 @@ _COMPONENT_BYTES = 200  # 255 is the limit of the common file systems; the rest 
 
 def safe(text: str, otherwise: str = "_") -> str:
     """``text`` as one component of a key: no separators, no leading dot, at most 200 bytes, never empty."""
-    flat = unicodedata.normalize("NFC", _UNSAFE.sub("_", text)).strip("._ ")
-    cut = flat.encode()[:_COMPONENT_BYTES].decode(errors="ignore").strip("._ ")
+    flat = unicodedata.normalize("NFC", _UNSAFE.sub("_", text)).strip("._")
+    cut = flat.encode()[:_COMPONENT_BYTES].decode(errors="ignore").strip("._")
     return cut or otherwise
 
 
