@@ -122,8 +122,10 @@ def _ran(station: Station, name: str, lines: list[str]) -> dict[str, Any]:
     try:
         station.guest.run("systemctl", "daemon-reload")
         done = station.guest.run("systemctl", "start", f"{name}.service", timeout=pages.PATIENCE_S, check=False)
-        said = pages.journal(station, f"{name}.service")
-        need(done["status"] == 0, f"{name} ended with: {said}")
+        need(done["status"] == 0, f"{name} ended with: {pages.journal(station, f'{name}.service')}")
+        # What systemd says of the unit may come between the program's lines.
+        own = ("journalctl", "-u", f"{name}.service", "-b", "-o", "cat", "_TRANSPORT=stdout")
+        said = str(station.guest.run(*own)["out"])
         return dict(json.JSONDecoder().raw_decode(said, f"\n{said}".index("\n{"))[0])
     finally:
         station.guest.run("rm", "-f", unit)
