@@ -75,8 +75,8 @@ RESTS = 6
 DUE_EVERY_S = 600.0
 """How often what may go from the spool is looked for, by the fast clock: about once a second in truth."""
 
-TURN_S = 60.0
-"""How often it is looked whether too many records are at hand, or too few: ten times a second in truth."""
+TURN_S = 200.0
+"""How often it is looked whether too many records are at hand, or too few: three times a second in truth."""
 
 
 class Fast(WallClock):

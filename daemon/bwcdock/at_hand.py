@@ -52,10 +52,12 @@ class AtHand:
             await clock.sleep_until(clock.now() + timedelta(seconds=TURN_S))
             self._shed()
             now = self._now()
+            is_due = now.at - fetched_at >= timedelta(seconds=DUE_EVERY_S)
+            if not (is_due or (self._more and now.sinks)):
+                continue
             lacks = self._lacks(now)
-            is_low = any(lacks[kind] * 2 > self._most for kind in self._more) and now.sinks
-            if is_low or clock.now() - fetched_at >= timedelta(seconds=DUE_EVERY_S):
-                fetched_at = clock.now()
+            if is_due or any(lacks[kind] * 2 > self._most for kind in self._more):
+                fetched_at = now.at
                 known = frozenset(self.records)
                 fetched = await self._desk.submit(housekeeping.due, self._bench, lacks, now.sinks, known)
                 self._took(fetched, lacks, now.sinks)
@@ -74,6 +76,8 @@ class AtHand:
             self.records.setdefault(record.id, record)  # what came to be known meanwhile is newer
 
     def _shed(self) -> None:
+        if len(self.records) <= self._most:
+            return
         for rid in at_hand.surplus(self.records.values(), self._most, self._now(), self._docked()):
             self._more.add(self.records.pop(rid).waits_for)
 

@@ -35,7 +35,11 @@ def status(bed: StationBed) -> StatusView:
     def ask(ledger):
         told = overview.status(bed.settings, ledger, bed.clock.now())
         assert list(told.sessions) == [whole(ledger, session) for session in ledger.sessions()]
-        assert ledger.unfinished() == {record.id for record in ledger.records() if not record.finished}
+        unfinished = {record.id: record.state for record in ledger.records() if not record.finished}
+        assert ledger.unfinished() == unfinished.keys()
+        for session in ledger.sessions():
+            owed = {unfinished.get(rid, State.QUARANTINED) for rid in session.records} - {State.QUARANTINED, State.LOST}
+            assert ledger.is_owed(session.id) == bool(owed)
         return told
 
     return bed.ask(ask)

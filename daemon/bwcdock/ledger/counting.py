@@ -32,6 +32,18 @@ FROM session WHERE recorder = ? ORDER BY arrived_ms DESC, rowid DESC LIMIT 1
 """
 
 
+_OWED_OF = """
+SELECT EXISTS (
+    SELECT 1 FROM session, json_each(session.doc, '$.records') AS mine JOIN record ON record.id = mine.value
+    WHERE session.id = ? AND (
+        record.state IN ('listed', 'pulled')
+        OR record.state IN ('sealed', 'released')
+        AND (awaits <> '' OR article = '' OR instr(record.doc, '"sinks":[]') > 0)
+    )
+)
+"""
+"""Whether ``Record.finished`` is false for one of a docking that is neither set apart nor lost."""
+
 _STORED = """
 SELECT count(*), sum(copies > 0), sum(again > 0) FROM (
     SELECT
@@ -158,6 +170,11 @@ class Counting:
             Waits(record=rid, size=size, sealed_at=from_ms(since), sinks=tuple(awaits.split()))
             for rid, size, since, awaits in rows
         )
+
+    def is_owed(self, session_id: str) -> bool:
+        """Whether a record of this docking is still to be brought or carried; those set apart or lost are not."""
+        ((owed,),) = self._rows(_OWED_OF, session_id)
+        return bool(owed)
 
     def awaited(self) -> dict[str, int]:
         """How many sealed records wait for each sink that owes them a copy."""

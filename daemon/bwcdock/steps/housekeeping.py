@@ -197,14 +197,7 @@ def owed(bench: Bench) -> int:
 
 def is_owed(bench: Bench, session_id: str) -> bool:
     """Whether a record of a docking is still owed; those set apart or lost are told on its receipt."""
-
-    def ask(ledger: Ledger) -> bool:
-        session = ledger.session(session_id)
-        records = (ledger.record(rid) for rid in session.records) if session else ()
-        apart = {State.QUARANTINED, State.LOST}
-        return any(record and not record.finished and record.state not in apart for record in records)
-
-    return bench.book.ask(ask)
+    return bench.book.ask(lambda ledger: ledger.is_owed(session_id))
 
 
 def sealed_ids(bench: Bench) -> list[str]:
