@@ -158,10 +158,10 @@ async def test_a_receipt_that_hangs_holds_up_no_other(tmp_path: Path, stalling: 
 
 async def test_a_slow_transfer_that_moves_is_not_cut_off(tmp_path: Path) -> None:
     """Each chunk is a sign of life, and so is waiting for the line; together they take several times the limit."""
-    patient = {"push": {"call_timeout_s": 1}}  # of a busy machine
+    patient = {"push": {"call_timeout_s": 2}}  # of a busy machine
     bed = StationBed(tmp_path, {**patient, "sink": {"bandwidth": "40 kB"}})
     slow = bed.recorder("F1-0001")
-    slow.record("a.mp4", Random(1).randbytes(120_000))
+    slow.record("a.mp4", Random(1).randbytes(200_000))
     async with bed.at_work():
         slow.plug()
         await bed.until_settled(slow)
