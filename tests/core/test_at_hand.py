@@ -96,6 +96,7 @@ def test_what_is_on_a_recorder_alone_is_fetched_again_when_that_is_docked():
 @pytest.mark.parametrize("way", [(listed(), QUARANTINED), (listed(), LOST)])
 def test_what_people_must_look_at_is_not_counted(way):
     assert surplus([life(*way)], 0, ALL, ()) == []
+    assert not is_workable(life(*way), ALL)
 
 
 @given(

@@ -213,6 +213,7 @@ def test_what_the_recorder_said_of_itself_is_shown_with_its_doubt():
         (("storage.low", "clock.drift", "battery.low"), Severity.WARN, ("battery", "storage", "clock"), ()),
         (("clock.drift",), Severity.NOTE, (), ()),  # within what a day may bring
         (("clock.unknown", "battery.unknown"), Severity.NOTE, (), ("battery", "clock")),
+        (("clock.file.refused",), Severity.WARN, ("clock",), ()),
         (("sequence.hole",), Severity.WARN, (), ()),  # says nothing about the next duty
     ],
 )
@@ -250,7 +251,8 @@ def test_a_docking_with_all_there_is_to_say():
         clock_set_zh=clock_set(session.clock),
     )  # fmt: skip
     untold = replace(DOCKED, findings=(finding(Severity.NOTE, code="clock.unknown"),))
-    assert session_view(untold, {}, {}).untold_zh == ("时钟",)
+    told = session_view(untold, {}, {})
+    assert (told.untold_zh, told.clock_set, told.clock_set_zh) == (("时钟",), "", "")
 
 
 def test_more_than_there_is_was_not_brought_in():

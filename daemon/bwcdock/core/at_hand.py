@@ -42,10 +42,8 @@ def is_workable(record: Record, now: Now) -> bool:
             )
         case "look":
             return any(h.looked_at is None and now.may_begin(Act.LOOK, record.id, h.sink) for h in record.held)
-        case "release":
-            return now.may_begin(Act.RELEASE, record.id, SPOOL)
-        case _:
-            return False
+        case waits:
+            return waits == "release" and now.may_begin(Act.RELEASE, record.id, SPOOL)
 
 
 def surplus(records: Iterable[Record], most: int, now: Now, docked: Collection[str]) -> list[str]:
