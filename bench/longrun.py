@@ -28,6 +28,7 @@ from bwcdock import station as station_module
 from bwcdock.audit import audit
 from bwcdock.clock import Kernel, WallClock
 from bwcdock.core.facts import Kind, Sighting
+from bwcdock.core.rules import Standing
 from bwcdock.ledger import open_read_only
 from bwcdock.settings import Settings
 from bwcdock.spool import Room, Spool
@@ -66,6 +67,9 @@ FULL = ((7.1, 7.4),)
 
 SETTLED_D = 4.0
 """Days after which a station has taken the memory it works with."""
+
+TOO_LATE = {Standing.OVERDUE, Standing.LATE}
+"""Counted, not fetched: whole records would take memory that is not the station's."""
 
 GROWS = 0.05
 SAMPLED_EVERY_S = 4 * 3600.0
@@ -215,7 +219,7 @@ async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample
                 day=round(clock.days, 2),
                 recordings=month.made,
                 owed=counts.owed,
-                late=len(ledger.late(clock.now())),
+                late=sum(s.count for s in ledger.standing(clock.now(), 0.0) if s.kind in TOO_LATE),
                 spool=len(os.listdir(whole)),
                 docked=sum(recorder.sighting() is not None for recorder in month.recorders),
                 leaves=ledger.size,
