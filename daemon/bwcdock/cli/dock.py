@@ -54,9 +54,9 @@ def learn(asked: argparse.Namespace) -> int:
     path = settings_of(asked).paths.slots
     _may_replace(path, slots.load(path), asked)
     coming = plugged()
-    say("Plug a device into the port of slot 1, then of slot 2, and so on. Ctrl-C ends.")
     learned: list[Slot] = []
     try:
+        say("Plug a device into the port of slot 1, then of slot 2, and so on. Ctrl-C ends.")  # from here on, too
         for node in coming:
             if slot := _next(node, learned, asked.priority):
                 learned.append(slot)
