@@ -181,3 +181,17 @@ def test_nothing_that_is_asked_every_few_seconds_reads_a_record_or_finding(ledge
             for *_, step in reader._db.execute(f"EXPLAIN QUERY PLAN {statement}"):
                 if re.search(r"\b(SCAN|SEARCH) (record|finding)\b", step) and "max(rowid)" not in statement:
                     assert "COVERING INDEX" in step, (statement, step)
+
+
+def test_what_is_owed_of_a_docking_is_asked_of_its_own_records(ledger, tmp_path):
+    """Each is found by its id: a station asks it of every docking that waits, whenever something became known."""
+    asked = []
+    with open_read_only(tmp_path / "ledger") as reader:
+        reader._db.set_trace_callback(asked.append)
+        reader.is_owed("s1")
+        reader._db.set_trace_callback(None)
+        (statement,) = asked
+        steps = [step for *_, step in reader._db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        assert [step for step in steps if "record" in step] == [
+            "SEARCH record USING INDEX sqlite_autoindex_record_1 (id=?)"
+        ]

@@ -34,7 +34,8 @@ FROM session WHERE recorder = ? ORDER BY arrived_ms DESC, rowid DESC LIMIT 1
 
 _OWED_OF = """
 SELECT EXISTS (
-    SELECT 1 FROM session, json_each(session.doc, '$.records') AS mine JOIN record ON record.id = mine.value
+    SELECT 1 FROM session CROSS JOIN json_each(session.doc, '$.records') AS mine
+    CROSS JOIN record ON record.id = mine.value
     WHERE session.id = ? AND (
         record.state IN ('listed', 'pulled')
         OR record.state IN ('sealed', 'released')
@@ -42,7 +43,8 @@ SELECT EXISTS (
     )
 )
 """
-"""Whether ``Record.finished`` is false for one of a docking that is neither set apart nor lost."""
+"""Whether ``Record.finished`` is false for one of a docking that is neither set apart nor lost. CROSS keeps the order:
+left to itself SQLite reads every sealed record of the station first."""
 
 _STORED = """
 SELECT count(*), sum(copies > 0), sum(again > 0) FROM (
