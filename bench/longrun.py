@@ -264,9 +264,8 @@ async def live(settings: Settings, clock: Fast, count: int, days: float, chance:
         try:
             await asyncio.wait({running, people}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
-                await clock.sleep(
-                    RESTS * SAMPLED_EVERY_S
-                )  # what it keeps when all is done counts, not what it had before
+                # What it keeps when all is done counts, not what it had before.
+                await clock.sleep(RESTS * SAMPLED_EVERY_S)
             month.station.stop()
             await running
             await people

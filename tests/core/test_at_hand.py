@@ -121,3 +121,4 @@ def test_a_seal_that_owes_nothing_to_an_open_storage_waits():
     record = life(listed(), obliged(), pulled(), sealed())
     assert is_workable(record, ALL)
     assert not is_workable(record, NONE)
+    assert is_workable(replace(record, obligation=None), NONE)  # what the law says of it is not known yet

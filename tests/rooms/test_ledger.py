@@ -14,15 +14,10 @@ from bwcdock.core.facts import (
     Actor,
     Arrived,
     Beat,
-    Checked,
-    Condition,
     Founded,
-    Inventoried,
     Listed,
-    Lost,
     Obliged,
     Pulled,
-    Quarantined,
     Sealed,
     Settled,
 )
@@ -355,33 +350,6 @@ def test_what_waits_can_be_asked_for_by_what_can_be_done_and_by_what_is_due_firs
     assert {(w.size, w.sealed_at) for w in ledger.waits()} == {
         (r.item.size, r.sealed_at) for r in map(ledger.record, ("soon", "later"))
     }
-
-
-def test_whether_anything_of_a_docking_is_owed(ledger):
-    """By the columns of the records, which must say what each record says of itself; one record a docking."""
-    ways = {
-        "listed": [0], "pulled": [0, 1, 2], "sealed": [0, 1, 2, 3], "stored": [0, 1, 2, 3, 4], "lawless": [0, 2, 3],
-    }  # fmt: skip
-    for name, kept in ways.items():
-        facts = life(name, session=name)
-        ledger.append([*_inventoried(name), *(facts[at] for at in kept)], after(1))
-    ledger.append([*_inventoried("sinkless"), *life("sinkless", "sinkless")[:5]], after(2))
-    ledger.append([obliged("sinkless", after(86400), sinks=())], after(3))
-    lost = Lost(record="lost", session="lost", recorder="R1", reason="gone")
-    apart = Quarantined(record="apart", session="apart", recorder="R1", reason="torn", what="It is torn.", hint="Look.")
-    for fact in (lost, apart):
-        ledger.append([*_inventoried(fact.session), life(fact.record, fact.session)[0], fact], after(4))
-    assert {s.id for s in ledger.sessions()} == {*ways, "sinkless", "lost", "apart"}
-    owed = {s.id for s in ledger.sessions() if ledger.is_owed(s.id)}
-    assert owed == {r.id for r in ledger.records() if not r.finished} - {"lost", "apart"}
-    assert owed == {"listed", "pulled", "sealed", "lawless", "sinkless"}
-    assert not ledger.is_owed("nobody")
-
-
-def _inventoried(name):
-    session = {"session": name, "recorder": "R1"}
-    listing = Inventoried(**session, records=(name,), new=1, known=0, size=1000, findings=())
-    return [*visit(name), Checked(**session, condition=Condition(), findings=()), listing]
 
 
 def test_sessions_can_be_asked_for(ledger):

@@ -1,10 +1,14 @@
 """What is counted every few seconds agrees with what the core says of each record, and touches indexes alone."""
 
 import re
+import tempfile
 from collections import Counter
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
+from bwcdock.core.at_hand import KINDS, Now, is_workable
 from bwcdock.core.facts import (
     SPOOL,
     Arrived,
@@ -13,10 +17,13 @@ from bwcdock.core.facts import (
     Confirmed,
     Departed,
     Drift,
+    EraseIntended,
     Identified,
     Identity,
     Inventoried,
+    Lost,
     Obliged,
+    Quarantined,
     Released,
     ReleaseIntended,
     Sealed,
@@ -27,7 +34,9 @@ from bwcdock.core.rules import Standing
 from bwcdock.core.statements import Excused
 from bwcdock.core.view import judge
 from bwcdock.ledger import Ledger, open_read_only
-from ledger_world import T0, after, found, life, new_ledger, obliged
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ledger_world import DIGESTS, T0, after, found, life, new_ledger, obliged, visit
 
 DAY_S = 86400
 
@@ -195,3 +204,61 @@ def test_what_is_owed_of_a_docking_is_asked_of_its_own_records(ledger, tmp_path)
         assert [step for step in steps if "record" in step] == [
             "SEARCH record USING INDEX sqlite_autoindex_record_1 (id=?)"
         ]
+
+
+@given(st.sets(st.sampled_from(["nas", "vault", "gone"])))
+@settings(max_examples=8, deadline=None)
+def test_what_can_be_worked_on_is_the_same_to_the_ledger_as_to_the_core(sinks):
+    """One question, asked of rows here and of records there."""
+    owed_twice = ("nas", "vault")
+    ways = {
+        "listed": [0, 1], "pulled": [0, 1, 2], "lawless": [0, 2, 3], "sealed": [0, 1, 2, 3], "stored": [0, 1, 2, 3, 4],
+        "looked": [0, 1, 2, 3, 4, 5],
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as home, new_ledger(Path(home) / "station") as ledger:
+        for name, kept in ways.items():
+            for many in ((), owed_twice):
+                facts = life(f"{name}{len(many)}")
+                if many:
+                    facts[1] = obliged(f"{name}{len(many)}", after(86400), sinks=many)
+                ledger.append([facts[at] for at in kept], after(1))
+        ledger.append([*life("gone"), ReleaseIntended(record="gone", place=SPOOL, ground="stored")], after(2))
+        *kept, confirmed, looked = life("half")
+        ledger.append([*kept, confirmed, replace(confirmed, sink="vault"), looked], after(2))
+        interrupted = {
+            "erasing": EraseIntended(record="erasing", ground="stored", size=1000, digests=DIGESTS),
+            "dropping": ReleaseIntended(record="dropping", place=SPOOL, ground="stored"),
+        }
+        for name, intent in interrupted.items():  # and what another sink is owed by then is no matter
+            ledger.append([*life(name)[:5], intent, obliged(name, after(86400), sinks=owed_twice)], after(3))
+        now = Now(at=after(9), sinks=sinks)
+        for kind in KINDS:
+            told = {r.id for r in ledger.waiting(kind, sinks=sinks)}
+            assert told == {r.id for r in ledger.records() if r.waits_for == kind and is_workable(r, now)}, kind
+
+
+def test_whether_anything_of_a_docking_is_owed(ledger):
+    """By the columns of the records, which must say what each record says of itself; one record a docking."""
+    ways = {
+        "listed": [0], "pulled": [0, 1, 2], "sealed": [0, 1, 2, 3], "stored": [0, 1, 2, 3, 4], "lawless": [0, 2, 3],
+    }  # fmt: skip
+    for name, kept in ways.items():
+        facts = life(name, session=name)
+        ledger.append([*_inventoried(name), *(facts[at] for at in kept)], after(1))
+    ledger.append([*_inventoried("sinkless"), *life("sinkless", "sinkless")[:5]], after(2))
+    ledger.append([obliged("sinkless", after(86400), sinks=())], after(3))
+    lost = Lost(record="lost", session="lost", recorder="R1", reason="gone")
+    apart = Quarantined(record="apart", session="apart", recorder="R1", reason="torn", what="It is torn.", hint="Look.")
+    for fact in (lost, apart):
+        ledger.append([*_inventoried(fact.session), life(fact.record, fact.session)[0], fact], after(4))
+    assert {s.id for s in ledger.sessions()} == {*ways, "sinkless", "lost", "apart"}
+    owed = {s.id for s in ledger.sessions() if ledger.is_owed(s.id)}
+    assert owed == {r.id for r in ledger.records() if not r.finished} - {"lost", "apart"}
+    assert owed == {"listed", "pulled", "sealed", "lawless", "sinkless"}
+    assert not ledger.is_owed("nobody")
+
+
+def _inventoried(name):
+    session = {"session": name, "recorder": "R1"}
+    listing = Inventoried(**session, records=(name,), new=1, known=0, size=1000, findings=())
+    return [*visit(name), Checked(**session, condition=Condition(), findings=()), listing]

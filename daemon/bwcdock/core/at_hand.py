@@ -34,12 +34,12 @@ class Now:
 def is_workable(record: Record, now: Now) -> bool:
     """Whether something could be begun for it now, were there room; what is on a recorder alone waits for that."""
     match record.waits_for:
-        case "work" if record.state is State.PULLED or record.releasing or record.erasing:
+        case "work" if record.state is State.LISTED:
+            return False
+        case "work" if record.state is State.PULLED or record.releasing or record.erasing or not record.owed_sinks:
             return True
         case "work":
-            return record.state is not State.LISTED and any(
-                now.may_begin(Act.PUSH, record.id, sink) for sink in record.owed_sinks
-            )
+            return any(now.may_begin(Act.PUSH, record.id, sink) for sink in record.owed_sinks)
         case "look":
             return any(h.looked_at is None and now.may_begin(Act.LOOK, record.id, h.sink) for h in record.held)
         case waits:

@@ -52,9 +52,11 @@ SELECT doc FROM (
 
 _WORKABLE = {
     "work": """
-        AND state <> 'listed' AND (awaits = '' OR EXISTS (
-            SELECT 1 FROM json_each(:sinks) AS sink WHERE instr(' ' || awaits || ' ', ' ' || sink.value || ' ')
-        ))""",
+        AND state <> 'listed' AND (
+            awaits = '' OR doc ->> '$.releasing' <> '' OR doc ->> '$.erasing' <> '' OR EXISTS (
+                SELECT 1 FROM json_each(:sinks) AS sink WHERE instr(' ' || awaits || ' ', ' ' || sink.value || ' ')
+            )
+        )""",
     "look": """
         AND EXISTS (
             SELECT 1 FROM json_each(doc, '$.held') AS held
@@ -62,7 +64,7 @@ _WORKABLE = {
             AND held.value ->> 'sink' IN (SELECT value FROM json_each(:sinks))
         )""",
 }
-"""Of what waits, that for which something can be done with some sinks."""
+"""What :func:`bwcdock.core.at_hand.is_workable` says of it, said to SQLite; the tests hold the two together."""
 
 M = TypeVar("M", bound=desk.Matter)
 
