@@ -320,27 +320,32 @@ class Spool:
         return (self._part(record),) if kind == "part" else (self._whole(record),)
 
     def _set_aside(self, path: Path, name: str, *, once: bool = False) -> int:
-        """Move it into quarantine under a free name; with ``once`` not where the same bytes lie there already."""
+        """Move it into quarantine under a free name; with ``once`` not where the same bytes lie there already.
+
+        Two threads may find the same file bad. Whichever comes late finds it gone, at any point of this, and that is
+        well: the other has it in quarantine.
+        """
         try:
             size = path.stat().st_size
-        except FileNotFoundError:
-            return 0
+            self._move_aside(path, name, once=once)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+                return 0
+            raise broken("set aside", path, error) from error
+        return size
+
+    def _move_aside(self, path: Path, name: str, *, once: bool) -> None:
         # A record may be set aside more than once; every one is kept.
         number = 0
         while True:
             target = self._aside / (f"{name}.{number}" if number else name)
             try:
-                durable.set_aside(path, target, system=self._system)
+                return durable.set_aside(path, target, system=self._system)
             except FileExistsError:
                 # The same file: it died between the new name and the end of the old one.
                 if target.samefile(path) or (once and self._alike(path, target)):
-                    durable.discard(path, system=self._system)
-                    return size
+                    return durable.discard(path, system=self._system)
                 number += 1
-            except OSError as error:
-                raise broken("set aside", path, error) from error
-            else:
-                return size
 
     def _alike(self, one: Path, other: Path) -> bool:
         """Whether both hold the same bytes, read from the disk; what cannot be read is like nothing."""

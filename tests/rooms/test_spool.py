@@ -125,6 +125,43 @@ def test_verify(tmp_path: Path) -> None:
         broken.verify(ID, DIGESTS)
 
 
+class Beaten(System):
+    """Somebody else has set the file aside before ours is linked, or between the refused link and the look at it."""
+
+    def __init__(self, when: str) -> None:
+        self._is_late = when == "before"
+
+    def link(self, source: Path, target: Path, **how: bool) -> None:  # type: ignore[override]
+        if self._is_late:
+            os.rename(source, target)
+        else:
+            os.link(source, target)
+        try:
+            os.link(source, target, **how)
+        except FileExistsError:
+            os.unlink(source)
+            raise
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_who_comes_late_to_set_a_bad_file_aside_finds_it_done(tmp_path: Path, when: str) -> None:
+    whole = tmp_path / "whole" / ID
+    spool = Spool(tmp_path, system=Beaten(when))
+    whole.write_bytes(b"rotten")
+    assert spool.quarantine_whole(ID) == 0
+    assert not whole.exists()
+    assert (tmp_path / "quarantine" / ID).read_bytes() == b"rotten"
+
+
+def test_a_file_that_cannot_be_set_aside_is_the_disks_fault(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    (tmp_path / "whole" / ID).write_bytes(b"rotten")
+    (tmp_path / "quarantine").rmdir()
+    with pytest.raises(SpoolBroken):
+        spool.quarantine_whole(ID)
+    assert (tmp_path / "whole" / ID).exists()
+
+
 def test_drop_wants_its_own_permit(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     write(spool)
