@@ -7,7 +7,7 @@ SERVED := .venv-services/.installed
 PLOTS  := .venv-plots/.installed
 MUTANTS := .venv-mutants/.installed
 
-.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-wall long-run plots mutants faults deb hardware lock clean
+.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-series bench-wall long-run plots mutants faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -59,18 +59,25 @@ $(SERVED): requirements.services.lock
 	.venv-services/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.services.lock
 	@touch $@
 
-bench: $(STAMP) ## measure against peers and floors; one JSON line a figure
-	$(BIN)/python -m bench
+bench: $(STAMP) ## measure against peers and floors; one JSON line a figure, also in build/bench.jsonl
+	@mkdir -p build
+	@bash -o pipefail -c '$(BIN)/python -m bench | tee build/bench.jsonl'
+
+bench-series: $(STAMP) $(SERVED) ## the same against cp, rsync and rclone, by size of file and number of recorders (a quarter of an hour; needs Debian's rsync and 12 GiB)
+	@mkdir -p build
+	@bash -o pipefail -c '$(BIN)/python -m bench --only sizes recorders | tee build/series.jsonl'
 
 bench-wall: $(STAMP) ## ten minutes of thirty screens while eight recorders are pulled (needs 4 GiB of memory)
-	$(BIN)/python -m bench.wall
+	@mkdir -p build
+	@bash -o pipefail -c '$(BIN)/python -m bench.wall | tee build/wall.jsonl'
 
 long-run: $(STAMP) ## a dock's month in an hour: forty recorders, yanks, outages, a full spool, holidays
 	@mkdir -p build
 	@bash -o pipefail -c '$(BIN)/python -m bench.longrun | tee build/longrun.jsonl'
 
-plots: $(PLOTS) ## draw what build/*.jsonl tell: into docs/plots
+plots: $(PLOTS) ## draw what build/*.jsonl tell into docs/plots, and write its tables into docs/performance.md
 	.venv-plots/bin/python -m bench.plots build/*.jsonl
+	.venv-plots/bin/python -m bench.tables build/*.jsonl
 
 $(PLOTS): requirements.plots.lock
 	@$(PYTHON) -m venv .venv-plots

@@ -3,11 +3,8 @@
 Needs matplotlib alone, in an environment of its own (`make plots`): nothing else of the program is loaded.
 """
 
-import json
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,8 @@ import matplotlib as mpl
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
+
+from bench.told import Told, by_number, read
 
 INTO = Path(__file__).resolve().parents[1] / "docs" / "plots"
 PEERS = {
@@ -32,43 +31,19 @@ mpl.rcParams |= {
     "axes.spines.right": False,
 }
 
-Figures = Mapping[str, float]
-
 
 def main() -> None:
-    figures, samples = told(Path(name).read_text(encoding="utf-8") for name in sys.argv[1:])
+    told = read(Path(name).read_text(encoding="utf-8") for name in sys.argv[1:])
     INTO.mkdir(exist_ok=True)
-    against(figures, "size", r"size_(\d+)_mib", "size of a file (MiB), 2 GiB at most in all")
-    against(figures, "recorders", r"recorders_(\d+)", "recorders docked at once, 128 MiB each")
-    history(figures)
-    month(samples)
+    against(told, "size", r"size_(\d+)_mib", "size of a file (MiB), 2 GiB at most in all")
+    against(told, "recorders", r"recorders_(\d+)", "recorders docked at once, 128 MiB each")
+    history(told)
+    month(told)
 
 
-def told(texts: Iterable[str]) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """All figures by name, the last of each, and all samples of a long run."""
-    figures, samples = {}, []
-    for text in texts:
-        for line in filter(None, text.splitlines()):
-            found = json.loads(line)
-            if "name" in found:
-                figures[found["name"]] = found["value"]
-            elif "sample" in found:
-                samples.append(found["sample"])
-    return figures, samples
-
-
-def by_number(figures: Figures, pattern: str) -> dict[str, list[tuple[int, float]]]:
-    """What follows the number in a name: its points, by number."""
-    found: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for name, value in figures.items():
-        if match := re.fullmatch(rf"{pattern}_(\w+)", name):
-            found[match[2]].append((int(match[1]), value))
-    return {kind: sorted(points) for kind, points in found.items()}
-
-
-def against(figures: Figures, name: str, pattern: str, across: str) -> None:
+def against(told: Told, name: str, pattern: str, across: str) -> None:
     """Our time over each peer's, and our speed."""
-    series = by_number(figures, pattern)
+    series = by_number(told.figures, pattern)
     if not series:
         return
     made, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
@@ -87,10 +62,10 @@ def against(figures: Figures, name: str, pattern: str, across: str) -> None:
     save(made, name)
 
 
-def history(figures: Figures) -> None:
+def history(told: Told) -> None:
     """What a recording costs more after so many others."""
-    found = ((re.fullmatch(r"recording_cost_at_(\d+)", name), value) for name, value in figures.items())
-    points = sorted((int(match[1]), value) for match, value in found if match)
+    found = ((re.fullmatch(r"recording_cost_at_(\d+)", name), figure) for name, figure in told.figures.items())
+    points = sorted((int(match[1]), figure["value"]) for match, figure in found if match)
     if not points:
         return
     made, axes = plt.subplots()
@@ -101,9 +76,9 @@ def history(figures: Figures) -> None:
     save(made, "history")
 
 
-def month(samples: list[dict[str, Any]]) -> None:
+def month(told: Told) -> None:
     """A dock's month: what is recorded, owed and kept, and the memory."""
-    if not samples:
+    if not (samples := told.samples):
         return
     days = [sample["day"] for sample in samples]
     made, (top, middle, bottom) = plt.subplots(3, 1, figsize=(10, 9), sharex=True)
