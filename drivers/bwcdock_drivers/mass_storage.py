@@ -30,7 +30,7 @@ from .card import Card, Described, finding
 from .naming import Found
 from .quirks import Quirks
 from .reading import DeletedRow, FileRow, Listing, Reader
-from .source import Extents, Source, absent, opened, read_into
+from .source import Extents, Source, absent, gone, opened, read_into
 
 _RESOLUTION_MS = {"fat12": 2000, "fat16": 2000, "fat32": 2000, "exfat": 10, "ntfs": 1, "ext": 1}
 
@@ -183,6 +183,8 @@ class MassStorageRecorder:
         if not data:
             what = f"{path} ends at {offset}, before its size."
             raise Unreadable("read", what, "Keep the card; image it.", [Span(offset=offset, length=wanted)])
+        if not self._source.alive():  # the reader may know these bytes from the table, and the card be gone
+            raise gone("read")
         buffer[: len(data)] = data
         return len(data)
 

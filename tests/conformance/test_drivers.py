@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import ntfs_cards
 import pytest
 from bwcdock.core.facts import Condition, Identity, Item, Sighting
 from bwcdock.core.names import escape
@@ -20,6 +21,7 @@ from bwcdock.testing.exfat import ExfatImage
 from bwcdock.testing.fat import FatImage
 from bwcdock_drivers.folder import FolderDriver
 from bwcdock_drivers.mass_storage import MassStorageDriver
+from ntfs_cards import compressed, ntfs
 
 WALL = datetime(2026, 11, 21, 8, 30, 4)  # noqa: DTZ001 - a recorder's wall time
 MIB = 1 << 20
@@ -119,18 +121,40 @@ def ext_bed(root: Path) -> ImageBed:
     return bed
 
 
+def ntfs_bed(root: Path) -> ImageBed:
+    """Small files lie in the table itself, a folder is compressed, one file has a hole and one a second stream."""
+    source = FolderBed(root)
+    bed = ImageBed(root, {**source.files, "IMP/packed.mp4": b"frame " * 50_000, "hole.mp4": bytes(200_000) + b"end"})
+
+    def fill(at: Path) -> None:
+        compressed(at / "IMP")
+        shutil.copytree(source.root, at, dirs_exist_ok=True)
+        (at / "IMP/packed.mp4").write_bytes(bed.files["IMP/packed.mp4"])
+        with (at / "hole.mp4").open("wb") as hole:
+            hole.seek(200_000)
+            hole.write(b"end")
+        (at / "log.txt:Zone.Identifier").write_bytes(b"[ZoneTransfer]")  # a second stream is no file of its own
+
+    ntfs(bed.image, fill)
+    return bed
+
+
 BEDS = {
     "folder": FolderBed,
     "fat16": lambda root: fat_bed(root, 16, 8 * MIB),
     "fat32": lambda root: fat_bed(root, 32, 36 * MIB),
     "exfat": exfat_bed,
+    "ext4": ext_bed,
+    "ntfs": ntfs_bed,
 }
-if shutil.which("mke2fs"):  # not on every machine that runs these; the other beds always are
-    BEDS["ext4"] = ext_bed
 
 
 @pytest.fixture(params=sorted(BEDS))
 def bed(request: pytest.FixtureRequest, tmp_path: Path) -> DriverBed:
+    if request.param == "ext4" and not shutil.which("mke2fs"):
+        pytest.skip("cards of ext4 need Debian's e2fsprogs")
+    if request.param == "ntfs" and not ntfs_cards.can_be_made():
+        pytest.skip(ntfs_cards.NEEDS)
     return BEDS[request.param](tmp_path)
 
 

@@ -7,6 +7,7 @@ BWCDOCK_SEED and the number of a card make it again; BWCDOCK_CAMPAIGN=long tries
 
 import os
 import random
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from bwcdock_drivers import reading
 from bwcdock_drivers.mass_storage import MassStorageDriver
 from card_makers import MIB, WALL, exfat, ext, fat
 from hostile_world import LIMIT_S, PEAK_MIB
+from ntfs_cards import NEEDS, can_be_made, compressed, ntfs
 from reader_house import Readers, readers
 
 LONG = os.environ.get("BWCDOCK_CAMPAIGN") == "long"
@@ -31,6 +33,9 @@ NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 FILM = bytes(range(256)) * 100
 AT_ONCE = 50
 """Cards between two looks at what their readers cost."""
+
+NTFS_UPCASE = struct.pack("<97H", *range(97))
+"""How the table of capitals of NTFS begins: 128 KiB that nobody reads."""
 
 MOST_READ = 4 * MIB
 """Bytes of a file that are read: a mutated one may claim as much as its card."""
@@ -50,7 +55,19 @@ def bases(directory: Path) -> list[Path]:
     fat(names[3], _filled, bits=32)
     ext(names[4], "mkdir d", "mkdir d/e", "symlink l /etc/passwd")
     exfat(names[5], (("DCIM", "A.mp4"), FILM), partitioned=True, size=3 * MIB)
-    return names
+    if not can_be_made():
+        print(f"WITHOUT NTFS: {NEEDS}")
+        return names
+    ntfs(directory / "7.img", _windows, size=8 * MIB)
+    return [*names, directory / "7.img"]
+
+
+def _windows(at: Path) -> None:
+    (at / "DCIM").mkdir()
+    for folder in (at / "DCIM", compressed(at / "DCIM/SUB")):
+        (folder / "A.mp4").write_bytes(FILM)
+        (folder / "small.txt").write_bytes(b"in the table")
+    (at / "DCIM" / ("long " * 40)).write_bytes(FILM)
 
 
 def sectors(base: Path) -> list[int]:
@@ -59,10 +76,12 @@ def sectors(base: Path) -> list[int]:
     table = upcase_table()[1].ljust(8192, b"\0")
     seen = {FILM[at : at + 512] for at in range(0, len(FILM), 256)}
     seen |= {table[at : at + 512] for at in range(0, len(table), 512)} | {bytes(512)}
+    windows = data.find(NTFS_UPCASE)
+    skipped = range(windows, windows + (128 << 10)) if windows >= 0 else ()
     found = []
     for at in range(0, len(data), 512):
         sector = data[at : at + 512]
-        if sector not in seen and b"honest recorder" not in sector:
+        if at not in skipped and sector not in seen and b"honest recorder" not in sector:
             found.append(at)
         seen.add(sector)  # a second copy of a table is not read
     return found
