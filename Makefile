@@ -6,8 +6,9 @@ STAMP  := $(VENV)/.installed
 SERVED := .venv-services/.installed
 PLOTS  := .venv-plots/.installed
 MUTANTS := .venv-mutants/.installed
+SERIES := bench-sizes bench-recorders bench-histories bench-s3
 
-.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-series bench-wall long-run plots mutants faults deb hardware lock clean
+.PHONY: setup demo test campaigns browser check check-dock services services-ceph stops bench bench-all $(SERIES) bench-wall long-run plots mutants faults deb hardware lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -59,13 +60,18 @@ $(SERVED): requirements.services.lock
 	.venv-services/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.services.lock
 	@touch $@
 
-bench: $(STAMP) ## measure against peers and floors; one JSON line a figure, also in build/bench.jsonl
+bench: $(STAMP) ## measure against peers and floors; one JSON line a figure, and the table in docs/performance.md
 	@mkdir -p build
 	@bash -o pipefail -c '$(BIN)/python -m bench | tee build/bench.jsonl'
+	$(BIN)/python -m bench.tables build/bench.jsonl
 
-bench-series: $(STAMP) $(SERVED) ## the same against cp, rsync and rclone, by size of file and number of recorders (a quarter of an hour; needs Debian's rsync and 12 GiB)
+bench-all: bench bench-sizes bench-recorders bench-histories bench-s3 bench-wall ## every measurement but the long run, with tables and plots (an hour and a half)
+	$(MAKE) plots
+
+# By size of file, number of recorders, length of history; to an S3 store. Needs Debian's rsync and 12 GiB.
+$(SERIES): bench-%: $(STAMP) $(SERVED)
 	@mkdir -p build
-	@bash -o pipefail -c '$(BIN)/python -m bench --only sizes recorders | tee build/series.jsonl'
+	@bash -o pipefail -c '$(BIN)/python -m bench --only $* | tee build/$*.jsonl'
 
 bench-wall: $(STAMP) ## ten minutes of thirty screens while eight recorders are pulled (needs 4 GiB of memory)
 	@mkdir -p build

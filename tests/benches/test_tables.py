@@ -52,4 +52,4 @@ def test_another_line_is_refused() -> None:
 def test_the_page_has_such_tables() -> None:
     found = [(match["name"], match["pattern"]) for match in TABLE.finditer(PAGE.read_text(encoding="utf-8"))]
     assert ("bench", None) in found
-    assert ("series", r"size_(\d+)_mib") in found
+    assert ("sizes", r"size_(\d+)_mib") in found
