@@ -33,7 +33,7 @@ async def test_what_is_docked_goes_on(tmp_path: Path) -> None:
             await bed.until(lambda: bed.facts(Departed))
             bed.watch.hangs.clear()
             began = time.monotonic()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # waiting for the folder would never end
     finally:
         bed.watch.hangs.set()
     assert bed.entries()[-1].fact.ev == "station.stopped"

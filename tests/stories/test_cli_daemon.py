@@ -152,7 +152,7 @@ def test_a_sink_that_takes_for_ever_holds_up_neither_the_stop_nor_an_ingest(tmp_
     time.sleep(2)  # longer than its patience: it is held back, and goes on
     assert ingest.poll() is None
     ingest.send_signal(signal.SIGINT)
-    owing = told(ingest, limit_s=8)
+    owing = told(ingest, limit_s=20)
     assert (owing.status, owing.err) == (3, "")
     assert " / 3 sealed here, not yet in central." in owing.out
     assert well("-C", dock, "status")
@@ -164,7 +164,7 @@ def test_ctrl_c_ends_it_as_well_as_sigterm(tmp_path):
     until(lambda: f"{process.pid}\n" == _text(dock / "run/bwcdock.lock"))
     until(lambda: _started(dock))
     os.kill(process.pid, signal.SIGINT)
-    ended = told(process, limit_s=5)
+    ended = told(process, limit_s=20)
     assert ended.status == 0
     assert "Traceback" not in ended.err
 
