@@ -32,7 +32,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 # --- nothing is left behind ------------------------------------------------------------------------------------------
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 """How long something may take to end by itself after the test; spent only where something is still there."""
 
 HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "forked_cli")

@@ -50,7 +50,7 @@ class Learning:
         return self.process.stdout.readline().decode().strip()
 
     def end(self):
-        out, _ = self.process.communicate(timeout=10)
+        out, _ = self.process.communicate(timeout=30)
         return self.process.returncode, out.decode()
 
 

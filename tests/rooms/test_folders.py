@@ -295,20 +295,20 @@ async def hinted(bench):
 
 async def test_a_change_is_hinted_at_and_looked_at_before_it_is_due(hinted):
     hinted.child("cam1", files=())
-    await asyncio.wait_for(hinted.watch.hint.wait(), 5)
+    await asyncio.wait_for(hinted.watch.hint.wait(), 20)
     assert hinted.ports(1) == []
     assert hinted.watch.due == hinted.now + timedelta(seconds=5)
     assert hinted.ports(5) == ["drop:1:cam1"]
     await asyncio.sleep(0.1)
     hinted.watch.hint.clear()
     (hinted.drop / "cam1").rmdir()
-    await asyncio.wait_for(hinted.watch.hint.wait(), 5)
+    await asyncio.wait_for(hinted.watch.hint.wait(), 20)
     assert hinted.ports(1) == []
 
 
 async def test_looking_is_no_change(hinted):
     (hinted.drop / "card.img").write_bytes(b"x" * 600)
-    await asyncio.wait_for(hinted.watch.hint.wait(), 5)
+    await asyncio.wait_for(hinted.watch.hint.wait(), 20)
     await asyncio.sleep(0.2)
     hinted.watch.hint.clear()
     hinted.ports(1)
@@ -327,18 +327,18 @@ async def test_a_folder_that_is_made_anew_is_followed_again(hinted):
     await asyncio.sleep(0.2)
     hinted.watch.hint.clear()
     hinted.child("cam1", files=())
-    await asyncio.wait_for(hinted.watch.hint.wait(), 5)
+    await asyncio.wait_for(hinted.watch.hint.wait(), 20)
 
 
 async def test_a_folder_that_is_made_anew_at_once_is_followed_again(hinted):
     hinted.drop.rmdir()
     hinted.drop.mkdir()  # perhaps with the same inode
-    await asyncio.wait_for(hinted.watch.hint.wait(), 5)
+    await asyncio.wait_for(hinted.watch.hint.wait(), 20)
     await asyncio.sleep(0.1)
     hinted.ports(1)
     hinted.watch.hint.clear()
     hinted.child("cam1", files=())
-    await asyncio.wait_for(hinted.watch.hint.wait(), 5)
+    await asyncio.wait_for(hinted.watch.hint.wait(), 20)
 
 
 async def test_without_notices_looking_is_enough(bench, monkeypatch):

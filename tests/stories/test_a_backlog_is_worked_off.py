@@ -44,7 +44,7 @@ async def test_what_comes_while_it_rests_is_not_forgotten(tmp_path: Path, monkey
 
         monkeypatch.setattr(station_module, "plan", long)
         station._wake.set()
-        await asyncio.wait_for(deciding.wait(), 10)
+        await asyncio.wait_for(deciding.wait(), 30)
         turns = station.turns
         await asyncio.sleep(0.05)  # it rests
         station._wake.set()

@@ -65,7 +65,7 @@ async def test_one_bad_spool_copy_is_struck_off_once(tmp_path: Path) -> None:
             try:
                 return verify(record_id, digests)
             finally:
-                both.wait(10)
+                both.wait(60)
 
         bench.spool.verify = together  # type: ignore[method-assign, assignment]
         push = Action(Act.PUSH, record.id, "central")

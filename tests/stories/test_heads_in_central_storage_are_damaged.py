@@ -130,7 +130,7 @@ async def test_a_hung_bringing_holds_nobody_up_for_ever(tmp_path: Path, monkeypa
     class Hanging(MemorySink):
         def newest(self, prefix: str, suffix: str, most: int) -> list[str]:
             begun.set()
-            hangs.wait(20)
+            hangs.wait(60)
             return super().newest(prefix, suffix, most)
 
     with bed.bench() as bench:
@@ -138,7 +138,7 @@ async def test_a_hung_bringing_holds_nobody_up_for_ever(tmp_path: Path, monkeypa
         first = threading.Thread(target=one.bring)
         first.start()
         try:
-            assert begun.wait(10)
+            assert begun.wait(60)
             with pytest.raises(Unreachable):
                 one.bring()
         finally:

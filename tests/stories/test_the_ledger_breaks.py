@@ -49,7 +49,7 @@ async def test_it_ends_by_itself(tmp_path: Path, where: str) -> None:
         card.record("a.mp4", b"x" * 10_000)
         drivers = [BreakingDriver(bench.book.close), bed.driver] if where == "while docking" else [bed.driver]
         station = Station(bench, drivers, bed.watch)
-        running = asyncio.ensure_future(asyncio.wait_for(station.run(), 15))
+        running = asyncio.ensure_future(asyncio.wait_for(station.run(), 60))
         await bed.until(lambda: bed.facts(Started))
         if where == "by the clock":
             bench.book.close()

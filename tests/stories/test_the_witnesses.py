@@ -99,7 +99,7 @@ async def test_an_older_ledger_was_put_back(tmp_path: Path, docked: bool) -> Non
             card.record("b.mp4", Random(2).randbytes(50_000))
             card.plug()
         with pytest.raises(LedgerBroken):
-            await asyncio.wait_for(Station(bench, bed.drivers, bed.watch).run(), 15)
+            await asyncio.wait_for(Station(bench, bed.drivers, bed.watch).run(), 60)
     assert sink.objects == before
 
 
