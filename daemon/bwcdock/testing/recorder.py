@@ -37,12 +37,13 @@ WALL = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 class FakeFile:
     """One file: its true bytes, what the listing says of it, and what is wrong with reading it.
 
+    ``data`` may lie outside this process's own memory, so that a card is not counted as memory of the station.
     ``listed`` is the size the listing gives, ``None`` for the true one. ``bad`` are places that cannot be read, each
     with the number of tries after which it can (``None``: never). ``wavering`` are offsets whose byte comes out with a
     bit turned at every second reading.
     """
 
-    data: bytearray
+    data: bytearray | memoryview
     modified: datetime
     start: datetime | None = None
     kind: Kind = Kind.VIDEO
@@ -117,14 +118,14 @@ class FakeRecorder:
     def replace(self, path: str, data: bytes) -> None:
         """Put other bytes under a path and leave every date as it was: what no honest recorder does."""
         with self.lock:
-            self.files[path].data[:] = data
+            self.files[path].data = bytearray(data)
 
     def grow(self, path: str, data: bytes) -> None:
         """Record on into a file, whatever was listed."""
         with self.lock:
             file = self.files[path]
             file.listed = len(file.data) if file.listed is None else file.listed
-            file.data += data
+            file.data = bytearray(file.data) + data
 
     def delete(self, path: str) -> None:
         """Remove a file."""
