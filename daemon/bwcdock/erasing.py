@@ -37,7 +37,7 @@ Sentence = Annotated[str, Field(max_length=1000)]
 
 
 class _Said(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, cache_strings="none")  # as papers
 
 
 class Target(_Said):

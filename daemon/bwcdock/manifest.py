@@ -62,7 +62,9 @@ class DocumentSigner(Protocol):
 
 
 class _Paper(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Without the library's cache of 16,384 strings: no two papers say the same, and what is cached there at a busy hour
+    # keeps the memory of that hour.
+    model_config = ConfigDict(frozen=True, extra="forbid", cache_strings="none")
 
 
 class Position(_Paper):

@@ -1,9 +1,11 @@
 """Signed documents, and central storage proven from nothing: every damage must be told, and nothing else."""
 
 import base64
+import gc
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,6 +120,20 @@ def test_signed_and_opened() -> None:
             == key_of(SIGNER.verifier)
             == "+".join(SIGNER.verifier.vkey.split("+")[:2])
         )
+
+
+def test_papers_that_were_read_leave_nothing_in_memory() -> None:
+    """A station reads thousands, and what one of them leaves behind keeps the memory it lies in."""
+
+    def read(numbers: range) -> int:
+        for number in numbers:
+            lines = (LINES[0].model_copy(update={"record": f"{number:032x}", "path": f"DCIM/{number}.mp4"}),)
+            open_signed(sign(receipt_of(*lines), SIGNER), Receipt, SIGNER.verifier)
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    before = read(range(100))
+    assert read(range(100, 2000)) - before < 500
 
 
 def test_only_this_key_and_this_kind() -> None:
