@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from bwcdock import durable, meters
+from bwcdock import allocator, durable, meters
 from bwcdock.central import Central
 from bwcdock.core.facts import Finding, Scrubbed, Severity
 from bwcdock.core.live import RoomView
@@ -93,9 +93,10 @@ class Rounds:
         await self._desk.submit(housekeeping.tell, self._bench, findings, codes)
 
     async def _beats(self) -> None:
-        """The heartbeat."""
+        """The heartbeat; and memory goes back with it."""
         while True:
             await self._desk.submit(housekeeping.beat, self._bench)
+            await self._desk.submit(allocator.give_back)
             await self.sleep(self._bench.settings.ledger.beat_s)
 
     async def _heads(self) -> None:

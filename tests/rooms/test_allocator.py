@@ -2,6 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+from bwcdock import allocator
+from bwcdock.testing.station import StationBed
 
 CHURN = """
 import sys, threading
@@ -32,12 +37,42 @@ print(resident() - before)
 """
 
 
-def left_mib(how: str) -> int:
-    done = subprocess.run([sys.executable, "-c", CHURN, how], capture_output=True, text=True, check=True)
+SCATTER = """
+import sys
+from bwcdock import allocator
+
+def resident():
+    with open("/proc/self/status") as status:
+        return int(status.read().split("VmRSS:")[1].split()[0]) >> 10
+
+blocks = [bytes(2000) for _ in range(20_000)]
+before = resident()
+blocks = blocks[::50]
+if sys.argv[1] == "given back":
+    allocator.give_back()
+print(before - resident())
+"""
+
+
+def told_mib(program: str, how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", program, how], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
 def test_what_was_freed_goes_back():
-    left, settled = left_mib("left alone"), left_mib("settled")
+    left, settled = told_mib(CHURN, "left alone"), told_mib(CHURN, "settled")
     assert settled < 8
     assert left > settled + 8, "nothing to mend: the test no longer shows what the allocator does when it is left alone"
+
+
+def test_pages_between_blocks_in_use_go_back_when_asked() -> None:
+    assert told_mib(SCATTER, "given back") > 20
+    assert told_mib(SCATTER, "left alone") < 5
+
+
+async def test_a_station_gives_back_with_each_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(allocator, "give_back", lambda: given.append(1))
+    bed = StationBed(tmp_path, {"ledger": {"beat_s": 0.05}})
+    async with bed.at_work():
+        await bed.until(lambda: len(given) > 2)
