@@ -42,6 +42,7 @@ def write(bench: Bench, session_id: str) -> tuple[Fact, ...]:
 def _kept(bench: Bench, path: Path, session_id: str) -> bytes:
     """The bytes that are there, or else made and put there. Raises OSError."""
     if path.exists():
+        durable.fsync_dir(path.parent)  # it may have died, or failed, between the name and this
         return path.read_bytes()
     data = sign(bench.book.ask(lambda ledger: _receipt(bench, ledger, session_id)), bench.signer)
     durable.write_small(path, data, mode=0o640)

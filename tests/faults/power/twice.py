@@ -49,6 +49,16 @@ def syncs(tape: Tape) -> int:
     return sum(1 for op in tape.ops[tape.begin :] if op[0] in {"sync", "sync_dir"})
 
 
+def syncs_of_names(tape: Tape) -> list[int]:
+    """Which of them make the name of a small file last: its temporary name has gone just before."""
+    ops, found, number = tape.ops[tape.begin :], [], 0
+    for before, op in zip([("",), *ops], ops, strict=False):
+        number += op[0] in {"sync", "sync_dir"}
+        if op[0] == "sync_dir" and before[0] == "unlink" and str(before[2]).endswith(".tmp"):
+            found.append(number)
+    return found
+
+
 def after_a_failed_sync(story: Story, nth: int, directory: Path) -> Tape:
     """The ``nth`` sync of the story fails, the process dies where the story ends, and another goes on without a cut.
 
