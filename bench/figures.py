@@ -156,13 +156,13 @@ def machine(**more: object) -> None:
 
 def has_sha() -> bool:
     """Whether the processor has instructions for SHA-256."""
-    return " sha_ni" in _first("/proc/cpuinfo", "flags")
+    return "sha_ni" in _first("/proc/cpuinfo", "flags").split()
 
 
 def _first(path: str, name: str) -> str:
     for line in Path(path).read_text().splitlines():
         if line.startswith(name):
-            return line.partition(":")[2]
+            return line.partition(":")[2].strip()
     return ""
 
 

@@ -22,6 +22,7 @@ PEERS = {
     "rclone": "rclone + sync + SHA-256",
     "sha256": "SHA-256 alone",
 }
+RATIOS = (0.25, 0.5, 1, 2, 4, 8, 16)
 mpl.rcParams |= {
     "svg.hashsalt": "bwcdock",  # the same figures make the same file
     "figure.figsize": (8, 4),
@@ -35,7 +36,7 @@ mpl.rcParams |= {
 def main() -> None:
     told = read(Path(name).read_text(encoding="utf-8") for name in sys.argv[1:])
     INTO.mkdir(exist_ok=True)
-    against(told, "size", r"size_(\d+)_mib", "size of a file (MiB), 2 GiB at most in all")
+    against(told, "size", r"size_(\d+)_mib", "size of a file (MiB)")
     against(told, "recorders", r"recorders_(\d+)", "recorders docked at once, 128 MiB each")
     history(told)
     month(told)
@@ -46,15 +47,17 @@ def against(told: Told, name: str, pattern: str, across: str) -> None:
     series = by_number(told.figures, pattern)
     if not series:
         return
-    made, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    made, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5))
     for peer, label in PEERS.items():
         if points := series.get(f"vs_{peer}"):
             left.plot(*zip(*points, strict=True), marker="o", label=label)
     left.axhline(1, color="black", linewidth=1)
     left.set(xscale="log", yscale="log", xlabel=across, ylabel="our time over theirs (below 1: faster)")
-    left.legend()
+    left.set_yticks(RATIOS, [f"{ratio:g}" for ratio in RATIOS])
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
     right.plot(*zip(*series["speed"], strict=True), marker="o")
-    right.set(xscale="log", ylim=0, xlabel=across, ylabel="pulled and sealed, MiB/s")
+    top = 1.1 * max(speed for _, speed in series["speed"])
+    right.set(xscale="log", ylim=(0, top), xlabel=across, ylabel="pulled and sealed, MiB/s")
     for axes in (left, right):
         numbers = [number for number, _ in series["speed"]]
         axes.set_xticks(numbers, [str(number) for number in numbers])

@@ -43,8 +43,8 @@ def machine(told: Told) -> str:
     others = [figure["others"] for figure in told.figures.values() if figure.get("others") is not None]
     beside = f", others used at most {max(others):.0%} of it" if others else ""
     return (
-        f"{of['processor']} ({of['cores']} cores, {sha} SHA instructions), {of['memory_gib']} GiB, "
-        f"Linux {of['kernel']}, Python {of['python']}, {of['openssl']}{beside}:"
+        f"{of['processor'].strip()} ({of['cores']} cores, {sha} SHA instructions), {of['memory_gib']} GiB, "
+        f"Linux {'.'.join(of['kernel'].split('.')[:2])}, Python {of['python']}, {of['openssl']}{beside}:"
     )
 
 
