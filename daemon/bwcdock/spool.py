@@ -200,6 +200,8 @@ class Spool:
                     return self._already_whole(record_id, digests, size)
                 except Untrue:
                     # Published before its fact and rotten since: there it would be in the way of every later seal.
+                    if part.exists() and part.samefile(whole):  # so would its other name, which nothing may be added to
+                        durable.discard(part, system=self._system)
                     self._set_aside(whole, record_id)
             if not part.exists():
                 raise Untrue("seal", f"The pulled file of record {record_id} is gone.", "It is pulled again.")

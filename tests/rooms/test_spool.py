@@ -109,6 +109,21 @@ def test_seal_never_overwrites_what_rotted_before_its_fact_but_sets_it_aside(tmp
     assert (tmp_path / "whole" / ID).read_bytes() == DATA
 
 
+def test_what_rotted_under_both_its_names_is_pulled_again(tmp_path: Path) -> None:
+    """The publishing failed after the new name was there, and the old one was still there too."""
+    spool = Spool(tmp_path)
+    write(spool)
+    os.link(tmp_path / "part" / f"{ID}.part", tmp_path / "whole" / ID)
+    with (tmp_path / "whole" / ID).open("r+b") as file:
+        file.write(b"rotten")
+    with pytest.raises(Untrue, match="pulled again"):
+        spool.seal(ID, DIGESTS, len(DATA))
+    assert (tmp_path / "quarantine" / ID).read_bytes().startswith(b"rotten")
+    write(spool)
+    spool.seal(ID, DIGESTS, len(DATA))
+    assert (tmp_path / "whole" / ID).read_bytes() == DATA
+
+
 def test_verify(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     with pytest.raises(Untrue, match="gone"):
