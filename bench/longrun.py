@@ -226,6 +226,7 @@ async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample
     whole = bench.settings.paths.spool / "whole"
     at = BEGINS
     while True:
+        memory = _anonymous()  # before what is looked up for the sample takes some
         with open_read_only(bench.settings.paths.ledger) as ledger:
             counts = ledger.counts(clock.now())
             sample = Sample(
@@ -236,7 +237,7 @@ async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample
                 spool=len(os.listdir(whole)),
                 docked=sum(recorder.sighting() is not None for recorder in month.recorders),
                 leaves=ledger.size,
-                memory=_anonymous(),
+                memory=memory,
             )
         samples.append(sample)
         print(json.dumps({"sample": asdict(sample)}), flush=True)
