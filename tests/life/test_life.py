@@ -698,7 +698,7 @@ def _close_below(directory: Path) -> None:
 PHASES = [phase for phase in Phase if LONG or phase not in {Phase.shrink, Phase.explain}]
 
 
-@pytest.mark.timeout(4 * 3600 if LONG else 400)
+@pytest.mark.timeout(400 if LIVES * STEPS <= 750 else 4 * 3600)
 def test_life() -> None:
     with structlog.testing.capture_logs():  # what is logged is not what is promised, and takes longer than the work
         run_state_machine_as_test(
