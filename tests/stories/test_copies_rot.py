@@ -1,10 +1,12 @@
 """Copies rot or get lost after they were sealed: the bad one is found, kept aside, and never taken for the good one."""
 
 import asyncio
+import errno
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+import pytest
 from bwcdock.core.facts import (
     SPOOL,
     Cleared,
@@ -19,6 +21,8 @@ from bwcdock.core.facts import (
 )
 from bwcdock.core.record import Record, State
 from bwcdock.manifest import MANIFEST
+from bwcdock.spool import Spool
+from bwcdock.testing.calls import FaultySystem
 from bwcdock.testing.clock import VirtualClock
 from bwcdock.testing.recorder import FakeRecorder
 from bwcdock.testing.sinks import MemorySink
@@ -179,4 +183,31 @@ async def test_the_spool_copy_rots_after_it_was_pushed(tmp_path: Path) -> None:
         assert (record.state, record.copies) == (State.SEALED, frozenset({"central"}))
         (round_,) = await bed.until(lambda: bed.facts(Scrubbed))
         assert (round_.files, round_.bad) == (1, 1)
+    bed.must_agree()
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+async def test_and_the_disk_refuses_to_set_it_aside(tmp_path: Path, code: int) -> None:
+    """It counts as a copy no longer, and the next start puts it where nobody takes it for one."""
+    clock, disk = VirtualClock(), FaultySystem()
+    bed = StationBed(tmp_path, clock=clock, spool=lambda root: Spool(root, system=disk))
+    async with bed.at_work():
+        record = await settled(bed)
+        rotten = rot(bed.whole(record))
+        disk.refused |= {"link": code, "rename_noreplace": code}
+        clock.advance(timedelta(minutes=2))
+        await asyncio.sleep(0.2)
+        clock.advance(timedelta(days=7))
+        await bed.until(lambda: bed.facts(CopyBad))
+        assert bed.record("a.mp4").copies == frozenset({"central"})
+    assert bed.whole(record).exists()
+    assert not bed.aside()
+    disk.refused.clear()
+    async with bed.at_work():
+        await bed.until(lambda: bed.findings("spool.stray"))
+        assert bed.aside() == {record.id: rotten}
+        assert not bed.whole(record).exists()
+        assert [found.what for found in bed.findings("spool.stray")] == [
+            f"{record.id} in the spool belongs to no record that expects it."
+        ]
     bed.must_agree()

@@ -194,6 +194,11 @@ class Reader(Listing, Searching):
         """The ids of all records in any of these states, from the index alone."""
         return {row[0] for state in states for row in self._rows("SELECT id FROM record WHERE state = ?", state)}
 
+    def sealed_in(self, place: str) -> set[str]:
+        """The ids of all sealed records of which a copy counts in this place; reads each of them."""
+        sql = "SELECT record.id FROM record, json_each(doc, '$.copies') AS copy WHERE state = ? AND copy.value = ?"
+        return {row[0] for row in self._rows(sql, State.SEALED, place)}
+
     def only_listed(self, recorder: str) -> list[str]:
         """The ids of this recorder's records that were listed and not pulled, oldest first."""
         sql = "SELECT id FROM record WHERE recorder = ? AND state = ? ORDER BY rowid"

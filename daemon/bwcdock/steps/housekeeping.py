@@ -236,11 +236,12 @@ def _sweep(bench: Bench) -> list[Fact]:
     """Files of the spool that no record accounts for are set aside and told; nothing unhashed is ever adopted."""
 
     def known(ledger: Ledger) -> tuple[set[str], set[str], set[str]]:
-        return ledger.ids(State.LISTED, State.PULLED), ledger.ids(State.SEALED, State.PULLED), ledger.ids(State.SEALED)
+        # What was struck off while the disk refused to set it aside is sealed in central storage, and no copy here.
+        return ledger.ids(State.LISTED), ledger.ids(State.PULLED), ledger.sealed_in(SPOOL)
 
-    parts, wholes, sealed = bench.book.ask(known)
+    listed, pulled, sealed = bench.book.ask(known)
     facts = _gone(bench, sorted(sealed))
-    for stray in bench.spool.strays(parts=parts, wholes=wholes):
+    for stray in bench.spool.strays(parts=listed | pulled, wholes=sealed | pulled):
         bench.spool.put_right(stray)
         if stray.kind in {"spare", "temporary"}:
             continue

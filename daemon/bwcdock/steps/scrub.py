@@ -5,7 +5,7 @@ from contextlib import suppress
 from bwcdock.core.facts import SPOOL, CopyBad, Fact, Finding, Found, Severity
 from bwcdock.core.names import show
 from bwcdock.core.record import Record, State
-from bwcdock.errors import SpoolBroken, Untrue
+from bwcdock.errors import SpoolBroken, SpoolFull, Untrue
 from bwcdock.ledger import Ledger
 from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
@@ -39,7 +39,8 @@ def strike_off(bench: Bench, record: Record, error: Untrue | SpoolBroken) -> boo
 
     if not bench.book.ask(is_ours):
         return False
-    with suppress(SpoolBroken):  # where the disk fails altogether the file stays; the fact is what counts
+    # Where the disk refuses, the file stays until the next start finds it a stray: the fact is what counts.
+    with suppress(SpoolBroken, SpoolFull):
         bench.spool.quarantine_whole(record.id)
     return bool(bench.book.decide(lambda ledger, _: spool_bad(record, error) if is_ours(ledger) else ()))
 

@@ -46,7 +46,7 @@ class FaultySystem(System):
     def __init__(self, fault: Fault | None = None, refused: dict[str, int] | None = None) -> None:
         self.told: list[str] = []
         self._fault = fault
-        self._refused = refused or {}
+        self.refused = refused or {}
         for name in (*CHANGING, "preadv"):
             setattr(self, name, self._wrapped(name, getattr(System, name)))
 
@@ -54,8 +54,8 @@ class FaultySystem(System):
         def wrapped(*args: Any, **options: Any) -> Any:
             if name in CHANGING:
                 self.told.append(name)
-            if name in self._refused:
-                raise OSError(self._refused[name], os.strerror(self._refused[name]))
+            if name in self.refused:
+                raise OSError(self.refused[name], os.strerror(self.refused[name]))
             fault = self._fault
             counted = self.told.count(fault.name) if fault and fault.name else len(self.told)
             due = fault is not None and counted == fault.nth and name in CHANGING and fault.name in {"", name}
