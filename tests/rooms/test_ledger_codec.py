@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from pathlib import Path
+from random import Random
 from types import NoneType
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -18,6 +20,7 @@ from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.errors import LedgerBroken
 from bwcdock.ledger import codec
 from bwcdock.ledger.codec import Unrecordable
+from bwcdock.testing.station import StationBed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_world import T0, listed, short_story
@@ -211,3 +214,31 @@ def test_a_cached_value_that_is_none_is_refused():
     for text in ("{}", "nonsense", "[]"):
         with pytest.raises(LedgerBroken):
             codec.load(Record, text)
+
+
+def texts(value, path=""):
+    """Every text and every set in a value, by where it stands."""
+    if isinstance(value, str | frozenset):
+        yield path, value
+    elif isinstance(value, tuple):
+        for at, one in enumerate(value):
+            yield from texts(one, f"{path}[{at}]")
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from texts(getattr(value, one.name), f"{path}.{one.name}")
+
+
+async def test_what_many_recordings_have_alike_they_share(tmp_path: Path) -> None:
+    """A station has hundreds of records at hand: the words of an article are there once, not once for each."""
+    bed = StationBed(tmp_path)
+    card = bed.recorder("F1-0001")
+    for number in range(2):
+        card.record(f"{number}.mp4", Random(number).randbytes(5000))
+    async with bed.at_work():
+        card.plug()
+        await bed.until_settled(card)
+    one, other = (dict(texts(record)) for record in bed.records())
+    alike = [path for path, text in one.items() if other.get(path) == text and not isinstance(text, Enum)]
+    assert {".obligation.quote", ".held[0].sink", ".recorder", ".label.tags"} <= set(alike)
+    apart = [path for path in alike if one[path] is not other[path]]
+    assert [path for path in apart if ".copies" not in path] == []

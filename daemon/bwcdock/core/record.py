@@ -38,6 +38,7 @@ from bwcdock.core.facts import (
 )
 from bwcdock.core.rules import met_when
 from bwcdock.core.statements import NO_LABEL, Excused, Label, Tagged
+from bwcdock.core.values import Common
 
 
 class State(StrEnum):
@@ -126,7 +127,7 @@ class Held:
     ``locked`` is what the sink last told of its lock; ``None`` where it was never asked for one.
     """
 
-    sink: str
+    sink: Common
     key: str
     version: str
     confirmed_at: datetime
@@ -149,9 +150,9 @@ class Record:
 
     id: str
     state: State
-    recorder: str
-    session: str
-    sessions: tuple[str, ...]
+    recorder: Common
+    session: Common
+    sessions: tuple[Common, ...]
     item: Item
     listed_at: datetime
     corrected: Corrected
@@ -163,9 +164,9 @@ class Record:
     readback: Literal["direct", "cached", ""] = ""
     media: MediaFacts | None = None
     obligation: Obligation | None = None
-    copies: frozenset[str] = frozenset()
+    copies: frozenset[Common] = frozenset()
     held: tuple[Held, ...] = ()
-    first_confirmed: tuple[tuple[str, datetime], ...] = ()
+    first_confirmed: tuple[tuple[Common, datetime], ...] = ()
     sealed_at: datetime | None = None
     sealed_seq: int | None = None
     released_at: datetime | None = None

@@ -8,7 +8,10 @@ where a field ends in ``_ms`` (a canonical leaf holds no floating-point number),
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
+
+Common: TypeAlias = Annotated[str, "common"]
+"""A text that thousands of values have alike (an article's words, a zone, a sink): once read they share one object."""
 
 
 class Severity(StrEnum):
@@ -128,8 +131,8 @@ class Claim:
 
     start: datetime | None
     end: datetime | None
-    source: str
-    zone: str
+    source: Common
+    zone: Common
     text: str = ""
     resolution_ms: int = 1000
 
@@ -151,8 +154,8 @@ class Item:
     kind: Kind = Kind.OTHER
     modified_text: str = ""
     markers: tuple[str, ...] = ()
-    officer: str = ""
-    series: str = ""
+    officer: Common = ""
+    series: Common = ""
     sequence: int | None = None
     activity: str = ""
     sidecars: tuple[str, ...] = ()
@@ -175,14 +178,14 @@ class MediaFacts:
     promises bytes that are not there, or its index was never written. ``problems`` are sentences on what was refused.
     """
 
-    container: str = "other"
+    container: Common = "other"
     started: datetime | None = None
     duration_ms: int | None = None
     truncated: bool = False
     fragmented: bool = False
-    encoder: str = ""
+    encoder: Common = ""
     gps_time: datetime | None = None
-    problems: tuple[str, ...] = ()
+    problems: tuple[Common, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +197,7 @@ class Corrected:
 
     start: datetime | None
     end: datetime | None
-    method: str
+    method: Common
     offset_ms: int
     uncertainty_ms: int
 
@@ -208,18 +211,18 @@ class Obligation:
     it counts; ``rests_on`` are the inputs, as pairs of text, so that anyone can compute it again.
     """
 
-    pack: str
-    article: str
-    quote: str
+    pack: Common
+    article: Common
+    quote: Common
     due: datetime
-    basis: str
+    basis: Common
     basis_at: datetime
     met_by: Literal["sealed", "confirmed"]
-    sinks: tuple[str, ...]
-    keep_article: str
+    sinks: tuple[Common, ...]
+    keep_article: Common
     keep_until: datetime | None
     permanent: bool = False
-    rests_on: tuple[tuple[str, str], ...] = ()
+    rests_on: tuple[tuple[Common, Common], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ The rules are derived from the type hints of the dataclasses, for facts as for t
 """
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 import rfc8785
 
 from bwcdock.core.facts import Actor, Entry, Fact, Inventoried
+from bwcdock.core.values import Common
 from bwcdock.core.vocabulary import ALL_FACTS
 from bwcdock.errors import BwcdockError, LedgerBroken
 
@@ -179,11 +181,12 @@ def _made(hint: Any) -> _Rule:
     if hint in {int, str, bool}:
         check = _exactly(hint)
         return _Rule(check, check)
+    if hint == Common:
+        return _Rule(_str, lambda raw: sys.intern(_str(raw)))
     if hint is datetime:
         return _Rule(to_ms, lambda ms: from_ms(_int(ms)))
     if origin is Literal:
-        check = _one_of(args)
-        return _Rule(check, check)
+        return _one_of(args)
     if origin in {Union, UnionType} and len(args) == 2 and NoneType in args:
         return _optional(_rule(next(a for a in args if a is not NoneType)))
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
@@ -212,13 +215,15 @@ _int, _str = _exactly(int), _exactly(str)
 _object, _array = _exactly(dict), _exactly(list)
 
 
-def _one_of(values: tuple[Any, ...]) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if type(value) is not str or value not in values:
-            raise ValueError(f"{value!r} is none of {', '.join(map(repr, values))}")
-        return value
+def _one_of(values: tuple[Any, ...]) -> _Rule:
+    known = {value: value for value in values}
 
-    return check
+    def check(value: Any) -> Any:
+        if type(value) is not str or value not in known:
+            raise ValueError(f"{value!r} is none of {', '.join(map(repr, values))}")
+        return known[value]
+
+    return _Rule(check, check)
 
 
 def _enum(kind: type[Enum]) -> _Rule:
@@ -253,16 +258,20 @@ def _fixed(inner: list[_Rule]) -> _Rule:
     )
 
 
+_NOTHING: frozenset[Any] = frozenset()
+"""One for all: an empty set takes 200 bytes, and most sets are empty."""
+
+
 def _set(inner: _Rule) -> _Rule:
     as_set = _exactly(frozenset)
     return _Rule(
         lambda value: sorted(inner.out(v) for v in as_set(value)),
-        lambda raw: frozenset([inner.back(v) for v in _array(raw)]),
+        lambda raw: frozenset([inner.back(v) for v in raw]) if _array(raw) else _NOTHING,
     )
 
 
 def _record(kind: type[Any]) -> _Rule:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     rules = {f.name: _rule(hints[f.name]) for f in fields(kind)}
 
     def out(value: Any) -> dict[str, Any]:
