@@ -213,6 +213,8 @@ class Month:
         while not any(s.sighting == recorder.docked_as and s.was_drained for s in self.station.seen):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         recorder.unplug()
+        with recorder.lock:  # what is on a card is not in the station's memory, nor what the fake notes of it
+            recorder.files, recorder.reads = {}, []
 
 
 async def _troubles(clock: Fast, sinks: Sequence[TroubledSink]) -> None:

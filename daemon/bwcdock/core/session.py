@@ -31,6 +31,7 @@ from bwcdock.core.facts import (
     Unclaimed,
 )
 from bwcdock.core.record import Illegal
+from bwcdock.core.values import Common
 
 
 class State(StrEnum):
@@ -104,8 +105,8 @@ class Session:
     state: State
     sighting: Sighting
     arrived_at: datetime
-    recorder: str = ""
-    driver: str = ""
+    recorder: Common = ""
+    driver: Common = ""
     identity: Identity | None = None
     condition: Condition | None = None
     findings: tuple[Finding, ...] = ()
@@ -116,7 +117,7 @@ class Session:
     listed_at: datetime | None = None
     drained_at: datetime | None = None
     departed_at: datetime | None = None
-    departed_why: str = ""
+    departed_why: Common = ""
     fault: str = ""
     fault_hint: str = ""
     receipt: str = ""

@@ -31,10 +31,10 @@ class Finding:
     """
 
     severity: Severity
-    code: str
-    what: str
-    remedy: str
-    evidence: tuple[tuple[str, str], ...] = ()
+    code: Common
+    what: Common
+    remedy: Common
+    evidence: tuple[tuple[Common, Common], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,11 @@ class Sighting:
     are udev's (of what it hangs on with ``@`` before the name), or say where footage from elsewhere is from.
     """
 
-    port: str
-    source: str
+    port: Common
+    source: Common
     slot: int | None = None
     live: bool = True
-    properties: tuple[tuple[str, str], ...] = ()
+    properties: tuple[tuple[Common, Common], ...] = ()
     priority: bool = False
 
     @property
@@ -68,15 +68,15 @@ class Identity:
     ``device`` (that with cards to change), ``name-group``, ``label``, ``volume-serial``, ``folder-name``, ``intake``.
     """
 
-    serial: str
-    basis: str
-    vendor: str = ""
-    model: str = ""
-    firmware: str = ""
-    user: str = ""
-    unit: str = ""
-    label: str = ""
-    quirk: str = ""
+    serial: Common
+    basis: Common
+    vendor: Common = ""
+    model: Common = ""
+    firmware: Common = ""
+    user: Common = ""
+    unit: Common = ""
+    label: Common = ""
+    quirk: Common = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Drift:
     time, only to warn. ``method`` is one of ``protocol``, ``gps``, ``plug-file``, ``newest-file``.
     """
 
-    method: str
+    method: Common
     offset_ms: int
     uncertainty_ms: int
     read_at: datetime
