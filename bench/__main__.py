@@ -41,6 +41,9 @@ BOTH = ("pull", "two")
 PLAIN = {"OPENSSL_ia32cap": ":~0x20000000"}
 """What has OpenSSL leave the SHA instructions alone (bit 29 of the extended features; see OPENSSL_ia32cap(3))."""
 
+UNLIKE_A_STATION = "PYTHONDONTWRITEBYTECODE"
+"""Where this is set every start compiles the program anew; an installed station has its bytecode."""
+
 IN_MEMORY = 8 << 30
 """Bytes free in memory from which on the cards lie there: two cards, their plain files, and room to work."""
 
@@ -105,10 +108,11 @@ def _place_for_cards(work: Path) -> Path:
 def _measured(name: str, mode: str, work: Path, cards: Path, *, quick: bool) -> bool:
     """Run one measurement in a fresh process; what it prints goes through. Whether it ended well."""
     command = [sys.executable, "-m", "bench", "--here", name, "--mode", mode, f"--work={work}", f"--cards={cards}"]
+    environment = {name: value for name, value in os.environ.items() if name != UNLIKE_A_STATION}
     ran = subprocess.run(
         [*command, *(["--quick"] if quick else [])],
         cwd=Path(__file__).resolve().parents[1],
-        env=os.environ | (PLAIN if mode == "plain" else {}),
+        env=environment | (PLAIN if mode == "plain" else {}),
         check=False,
     )
     return ran.returncode == 0
