@@ -1,6 +1,5 @@
 """The slow scrub of central storage: a little of it is read in full again every day, to find storage that forgets."""
 
-import bisect
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
@@ -9,7 +8,7 @@ from datetime import timedelta
 from bwcdock.central import Central, Post
 from bwcdock.core.facts import CentralScrubbed, CopyBad, Found
 from bwcdock.core.plan import Act, Action
-from bwcdock.core.record import Record
+from bwcdock.core.record import Record, State
 from bwcdock.errors import Unreachable
 from bwcdock.lanes import Hung, Lane
 from bwcdock.steps import housekeeping
@@ -21,6 +20,9 @@ ROUND_S = 6 * 3600.0
 """How long a round lasts, at whose end its sum is written down: a station is on for a shift, not always for a day."""
 
 DAY_S = 86_400.0
+
+PROVEN = (State.SEALED, State.RELEASED)
+"""The states of a record that central storage may hold."""
 
 YIELD_S = 3600.0
 """How long a reading waits for a moment without other transfers there: one that is always busy is read as well."""
@@ -56,16 +58,16 @@ class Reread:
     async def run(self) -> None:
         """Round after round, until cancelled."""
         while True:
-            ids = await self._desk.submit(housekeeping.proven_ids, self._bench)
-            count = self._count(len(ids))
+            count = self._count(await self._desk.submit(housekeeping.many, self._bench, *PROVEN))
             if not count:
                 await self._sleep(ROUND_S)
                 continue
             pause_s = ROUND_S * self._post.window.share / count
             done: list[tuple[int, bool]] = []
-            for rid in self._next(ids, count):
+            for _ in range(count):
                 await self._sleep(pause_s)
-                if (told := await self._one(rid)) is not None:
+                rid = await self._next()
+                if rid is not None and (told := await self._one(rid)) is not None:
                     done.append(told)
             if done:
                 size, bad = sum(size for size, _ in done), sum(not good for _, good in done)
@@ -77,10 +79,10 @@ class Reread:
         exact = of * self._share * ROUND_S / DAY_S
         return min(of, math.floor(exact) + (self._chance.random() < exact % 1))
 
-    def _next(self, ids: list[str], count: int) -> list[str]:
-        """The next ``count`` behind the last one, round and round; the place is kept also where it dies among them."""
-        at = bisect.bisect_right(ids, self._after)
-        return [*ids[at:], *ids[:at]][:count]
+    async def _next(self) -> str | None:
+        """The next one behind the last, round and round; the place is kept also where it dies between two."""
+        rid = await self._desk.submit(housekeeping.next_id, self._bench, self._after, *PROVEN)
+        return rid or await self._desk.submit(housekeeping.next_id, self._bench, "", *PROVEN)
 
     async def _one(self, rid: str) -> tuple[int, bool] | None:
         """Read one recording there again: its bytes, and whether it was good; ``None`` where it could not be read."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from bwcdock import allocator, durable, meters
 from bwcdock.central import Central
 from bwcdock.core.facts import Finding, Scrubbed, Severity
 from bwcdock.core.live import RoomView
+from bwcdock.core.record import State
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import Lane, LoopLag, own_lane
 from bwcdock.reading import Buffers
@@ -178,19 +179,29 @@ class Rounds:
         """
         buffers = Buffers(count=1)
         while True:
-            ids = await self._desk.submit(housekeeping.sealed_ids, self._bench)
-            begin = self._chance.randrange(len(ids)) if ids else 0
-            pause_s = self._bench.settings.spool.scrub_days * 86400 / max(len(ids), 1)
-            bad = 0
-            for rid in (*ids[begin:], *ids[:begin]):
-                await self.sleep(pause_s)
-                if not await self._scrubber.submit(scrub, self._bench, rid, buffers):
-                    bad += 1
-                    await self._know([rid])
-            if ids:
-                await self._desk.submit(self._bench.book.record, [Scrubbed(files=len(ids), bad=bad)])
+            begin = f"{self._chance.getrandbits(64):016x}"  # ids are digests: any number in hex is a place among them
+            files = bad = 0
+            for after, last in ((begin, None), ("", begin)):
+                async for rid in self._sealed(after, last):
+                    files += 1
+                    if not await self._scrubber.submit(scrub, self._bench, rid, buffers):
+                        bad += 1
+                        await self._know([rid])
+            if files:
+                await self._desk.submit(self._bench.book.record, [Scrubbed(files=files, bad=bad)])
             else:
                 await self.sleep(EMPTY_S)
+
+    async def _sealed(self, after: str, last: str | None) -> AsyncIterator[str]:
+        """Each sealed record behind ``after`` up to ``last``, when it is its turn; how many there are changes."""
+        while True:
+            rid = await self._desk.submit(housekeeping.next_id, self._bench, after, State.SEALED)
+            if rid is None or (last is not None and rid > last):
+                return
+            many = await self._desk.submit(housekeeping.many, self._bench, State.SEALED)
+            await self.sleep(self._bench.settings.spool.scrub_days * 86400 / max(many, 1))
+            yield rid
+            after = rid
 
     async def _counts(self) -> None:
         """Show whoever asks beside this process what is counted here, and by that also that this process is at work."""

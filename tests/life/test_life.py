@@ -469,7 +469,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def everything_is_read_again(self) -> None:
         with self.mortal():
-            for rid in housekeeping.sealed_ids(self.bench):
+            for rid in sorted(self.bench.book.ask(lambda ledger: ledger.ids(State.SEALED))):
                 try:
                     scrub(self.bench, rid, self.buffers)
                 except BwcdockError:

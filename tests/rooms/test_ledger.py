@@ -373,6 +373,15 @@ def test_recorders_and_their_newest_records_can_be_asked_for(ledger):
     assert ledger.only_listed("R1") == ["b", "d"]
     assert ledger.ids("listed") == {"b", "c", "d"}
     assert ledger.ids("listed", "sealed") == {"a", "b", "c", "d"}
+    assert [ledger.next_id(after, "listed", "sealed") for after in ("", "a", "bb", "d")] == ["a", "b", "c", None]
+    assert [ledger.next_id(after, "listed") for after in ("", "c")] == ["b", "d"]
+    assert (ledger.many("listed"), ledger.many("listed", "sealed"), ledger.many("lost")) == (3, 4, 0)
+    for ask in ("SELECT min(id) FROM record WHERE state = ? AND id > ?", "SELECT count(*) FROM record WHERE state = ?"):
+        told = [row[3] for row in ledger._db.execute(f"EXPLAIN QUERY PLAN {ask}", ("sealed", "")[: ask.count("?")])]
+        assert "USING COVERING INDEX record_state" in told[-1]  # of a million records, as of ten
+    sealed = ledger.record("a")
+    assert ledger.sealed_in(next(iter(sealed.copies))) == {"a"}
+    assert ledger.sealed_in("nowhere") == set()
 
 
 def test_a_finding_stands_until_it_is_settled(ledger):

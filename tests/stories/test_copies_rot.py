@@ -211,3 +211,23 @@ async def test_and_the_disk_refuses_to_set_it_aside(tmp_path: Path, code: int) -
             f"{record.id} in the spool belongs to no record that expects it."
         ]
     bed.must_agree()
+
+
+async def test_every_sealed_file_is_read_once_in_a_week_however_many_come(tmp_path: Path) -> None:
+    """What is sealed while the round is under way hurries it; nothing is read twice in it, and nothing left out."""
+    clock = VirtualClock()
+    bed = StationBed(tmp_path, {"spool": {"keep_after_confirm_s": 10_000_000}}, clock=clock)
+    async with bed.at_work():
+        await settled(bed)  # the round has begun, with one file to be read in a week
+        card = bed.recorder("F1-0002")
+        for number in range(7):
+            card.record(f"{number}.mp4", Random(number).randbytes(5000))
+        card.plug("usb-2")
+        await bed.until_settled(card)
+        for record in bed.records("F1-0002")[:3]:
+            rot(bed.whole(record))
+        begun = clock.now()
+        await bed.until(lambda: clock.advance(timedelta(hours=1)) or len(bed.facts(Scrubbed)) == 2)
+    assert sorted(fact.record for fact in bed.facts(CopyBad)) == sorted(r.id for r in bed.records("F1-0002")[:3])
+    assert bed.facts(Scrubbed)[1].files == 8
+    assert clock.now() - begun <= timedelta(days=7 * 3)  # and not a week for each; a busy machine lags behind

@@ -194,6 +194,16 @@ class Reader(Listing, Searching):
         """The ids of all records in any of these states, from the index alone."""
         return {row[0] for state in states for row in self._rows("SELECT id FROM record WHERE state = ?", state)}
 
+    def next_id(self, after: str, *states: str) -> str | None:
+        """The id that comes behind ``after`` among the records in any of these states; ``None`` behind the last."""
+        sql = "SELECT min(id) FROM record WHERE state = ? AND id > ?"
+        found = [self._rows(sql, state, after)[0][0] for state in states]
+        return min((rid for rid in found if rid is not None), default=None)
+
+    def many(self, *states: str) -> int:
+        """How many records are in any of these states."""
+        return sum(self._rows("SELECT count(*) FROM record WHERE state = ?", state)[0][0] for state in states)
+
     def sealed_in(self, place: str) -> set[str]:
         """The ids of all sealed records of which a copy counts in this place; reads each of them."""
         sql = "SELECT record.id FROM record, json_each(doc, '$.copies') AS copy WHERE state = ? AND copy.value = ?"

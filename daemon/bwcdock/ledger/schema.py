@@ -23,7 +23,7 @@ APPLICATION_ID = 0x62776364
 
 SCHEMA_VERSION = 1
 
-FOLD_VERSION = 9
+FOLD_VERSION = 10
 """Raise it with every change of what the same leaves are folded into: the rules in core/record.py, core/session.py and
 core/desk, the tables of the cache, the form of their documents. The next start then folds all leaves again."""
 
@@ -91,7 +91,7 @@ CREATE TABLE record (
     words TEXT NOT NULL,
     doc TEXT NOT NULL
 ) STRICT;
-CREATE INDEX record_state ON record (state);
+CREATE INDEX record_state ON record (state, id);
 CREATE INDEX record_recorder ON record (recorder, path);
 CREATE INDEX record_session ON record (session);
 CREATE INDEX record_waits ON record (waits_for, waits_since_ms) WHERE waits_for <> 'nothing';

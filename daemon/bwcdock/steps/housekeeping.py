@@ -200,14 +200,17 @@ def is_owed(bench: Bench, session_id: str) -> bool:
     return bench.book.ask(lambda ledger: ledger.is_owed(session_id))
 
 
-def sealed_ids(bench: Bench) -> list[str]:
-    """Every record whose bytes the spool holds, in a fixed order."""
-    return sorted(bench.book.ask(lambda ledger: ledger.ids(State.SEALED)))
+def next_id(bench: Bench, after: str, *states: State) -> str | None:
+    """Which record is to be read again next behind this one; ``None`` behind the last.
+
+    One at a time: all ids of a station's history would lie in memory for as long as the reading takes.
+    """
+    return bench.book.ask(lambda ledger: ledger.next_id(after, *states))
 
 
-def proven_ids(bench: Bench) -> list[str]:
-    """Every record that central storage may hold, in a fixed order."""
-    return sorted(bench.book.ask(lambda ledger: ledger.ids(State.SEALED, State.RELEASED)))
+def many(bench: Bench, *states: State) -> int:
+    """How many records there are to be read again."""
+    return bench.book.ask(lambda ledger: ledger.many(*states))
 
 
 def looked_at(bench: Bench, record_id: str, sink: str) -> Record | None:
