@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from bwcdock.core.facts import Claim, Finding, Item, Kind, Severity
 from bwcdock.core.names import escape
@@ -59,6 +60,9 @@ def printable(text: str) -> str:
     return "/".join(escape(part.encode("utf-8", "surrogatepass")) if part else "" for part in text.split("/"))
 
 
+FOLDERS_KEPT = 256
+"""Folders whose names are kept ready for comparing: a card lists one folder after the other."""
+
 YEARS = range(1970, 2200)
 """Years a claim may name: FAT begins in 1980 and ends in 2107, clocks that lost their time begin in 1970."""
 
@@ -87,8 +91,21 @@ def skipped(quirk: Quirk, found: Found) -> bool:
 
 
 def _astray(quirk: Quirk, found: Found) -> bool:
-    folders = {part.casefold() for part in found.inner.split("/")[:-1]}
-    return any(f.casefold() in folders for f in quirk.skip.folders)
+    return _lies_in(found, quirk.skip.folders)
+
+
+def _lies_in(found: Found, folders: tuple[str, ...]) -> bool:
+    return not _folders(found.inner.rpartition("/")[0]).isdisjoint(_folded(folders))
+
+
+@lru_cache(FOLDERS_KEPT)
+def _folders(parent: str) -> frozenset[str]:
+    return frozenset(part.casefold() for part in parent.split("/"))
+
+
+@lru_cache(FOLDERS_KEPT)
+def _folded(folders: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(folder.casefold() for folder in folders)
 
 
 def _moment(date: str, time: str) -> datetime | None:
@@ -124,16 +141,9 @@ def _claim_by_name(groups: dict[str, str], text: str, zone_name: str) -> Claim |
     )
 
 
-def _claim_by_mtime(found: Found, zone_name: str) -> Claim:
+def _claim_by_mtime(found: Found, modified: datetime | None, text: str, zone_name: str) -> Claim:
     """A file is modified last when its recording ends."""
-    return Claim(
-        start=None,
-        end=to_utc(found.modified, zone_name) if found.modified else None,
-        source="mtime",
-        zone=zone_name,
-        text=modified_text(found),
-        resolution_ms=found.resolution_ms,
-    )
+    return Claim(start=None, end=modified, source="mtime", zone=zone_name, text=text, resolution_ms=found.resolution_ms)
 
 
 def modified_text(found: Found) -> str:
@@ -148,11 +158,9 @@ def kind_of(quirk: Quirk, path: str) -> Kind:
 
 
 def _marked(rule: MarkerRule, found: Found, flag: str) -> bool:
-    folders = {part.casefold() for part in found.inner.split("/")[:-1]}
-    name = found.inner.rpartition("/")[2]
     return (
-        any(f.casefold() in folders for f in rule.folders)
-        or any(p.search(name) for p in rule.names)
+        _lies_in(found, rule.folders)
+        or any(p.search(found.inner.rpartition("/")[2]) for p in rule.names)
         or any(a in found.attributes for a in rule.attributes)
         or bool(flag and flag in rule.flags)
     )
@@ -180,15 +188,17 @@ def describe(quirk: Quirk, found: Found) -> Named:
     seq = groups.get("seq", "")
     counted = kind is not Kind.OTHER and seq.isascii() and seq.isdigit() and len(seq) <= _SEQ_DIGITS
     claim = _claim_by_name(groups, match[0].strip("/"), quirk.clock.zone) if match else None
+    modified = to_utc(found.modified, own_zone) if found.modified else None
+    as_told = modified_text(found)
     flag = groups.get("flag", "")
     markers = {m for m, rule in quirk.markers.items() if _marked(rule, found, flag)}
     item = Item(
         path=found.path,
         size=found.size,
-        modified=to_utc(found.modified, own_zone) if found.modified else None,
-        claim=claim or _claim_by_mtime(found, own_zone),
+        modified=modified,
+        claim=claim or _claim_by_mtime(found, modified, as_told, own_zone),
         kind=kind,
-        modified_text=modified_text(found),
+        modified_text=as_told,
         markers=tuple(sorted(markers | {STRAY} if _astray(quirk, found) else markers)),
         officer=groups.get("officer", "")[:_OFFICER_MAX],
         series=(groups.get("series") or groups.get("activity", "")) if counted else "",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -105,6 +106,7 @@ def _zone(text: object) -> str:
     return name
 
 
+@lru_cache(64)
 def zone(name: str) -> tzinfo:
     """The zone called ``name``: an IANA name or ``+hh:mm``. ``ValueError`` or ``KeyError`` where there is none."""
     fixed = re.fullmatch(r"([+-])(\d{2}):([0-5]\d)", name)
