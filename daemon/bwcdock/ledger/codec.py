@@ -14,11 +14,11 @@ The rules are derived from the type hints of the dataclasses, for facts as for t
 """
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -39,6 +39,10 @@ VERSION = 1
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+
+COMMON_KEPT = 1024
+"""Common texts of which one object is kept, those used last: some hundred are alike, the others (moments, names) pass
+through. Not ``sys.intern``: Python 3.12 never forgets what it interned."""
 
 T = TypeVar("T")
 _KINDS: dict[str, type[Fact]] = {kind.ev: kind for kind in ALL_FACTS}
@@ -182,7 +186,7 @@ def _made(hint: Any) -> _Rule:
         check = _exactly(hint)
         return _Rule(check, check)
     if hint == Common:
-        return _Rule(_str, lambda raw: sys.intern(_str(raw)))
+        return _Rule(_str, lambda raw: _common(_str(raw)))
     if hint is datetime:
         return _Rule(to_ms, lambda ms: from_ms(_int(ms)))
     if origin is Literal:
@@ -256,6 +260,11 @@ def _fixed(inner: list[_Rule]) -> _Rule:
         lambda value: [rule.out(v) for rule, v in zip(inner, as_tuple(value), strict=True)],
         lambda raw: tuple([rule.back(v) for rule, v in zip(inner, _array(raw), strict=True)]),
     )
+
+
+@lru_cache(COMMON_KEPT)
+def _common(text: str) -> str:
+    return text
 
 
 _NOTHING: frozenset[Any] = frozenset()
