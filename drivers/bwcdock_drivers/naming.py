@@ -95,7 +95,7 @@ def _astray(quirk: Quirk, found: Found) -> bool:
 
 
 def _lies_in(found: Found, folders: tuple[str, ...]) -> bool:
-    return not _folders(found.inner.rpartition("/")[0]).isdisjoint(_folded(folders))
+    return bool(folders) and not _folders(found.inner.rpartition("/")[0]).isdisjoint(_folded(folders))
 
 
 @lru_cache(FOLDERS_KEPT)
@@ -160,9 +160,9 @@ def kind_of(quirk: Quirk, path: str) -> Kind:
 def _marked(rule: MarkerRule, found: Found, flag: str) -> bool:
     return (
         _lies_in(found, rule.folders)
-        or any(p.search(found.inner.rpartition("/")[2]) for p in rule.names)
-        or any(a in found.attributes for a in rule.attributes)
+        or not found.attributes.isdisjoint(rule.attributes)
         or bool(flag and flag in rule.flags)
+        or bool(rule.names and any(p.search(found.inner.rpartition("/")[2]) for p in rule.names))
     )
 
 
