@@ -625,7 +625,7 @@ class Life(RuleBasedStateMachine):
         self.book.left = 0
         self.sink.forgive()
         self.inner._faults.clear()
-        true = {digest for contents in self.truth.values() for digest in contents}
+        true = {record.digests.sha256 for record in self.records().values() if record.digests}
         for key, data in list(self.inner.objects.items()):
             is_footage = not key.endswith((".json", ".note", ".consistency"))
             if key in self.bad_keys or (is_footage and hashlib.sha256(data).hexdigest() not in true):
