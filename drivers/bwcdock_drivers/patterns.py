@@ -106,7 +106,11 @@ def _zone(text: object) -> str:
     return name
 
 
-@lru_cache(64)
+ZONES_KEPT = 64
+"""Zones kept ready: a card has one or two, and a hostile one may name others."""
+
+
+@lru_cache(ZONES_KEPT)
 def zone(name: str) -> tzinfo:
     """The zone called ``name``: an IANA name or ``+hh:mm``. ``ValueError`` or ``KeyError`` where there is none."""
     fixed = re.fullmatch(r"([+-])(\d{2}):([0-5]\d)", name)
