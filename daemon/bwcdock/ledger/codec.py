@@ -42,7 +42,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 COMMON_KEPT = 1024
 """Common texts of which one object is kept, those used last: some hundred are alike, the others (moments, names) pass
-through. Not ``sys.intern``: Python 3.12 never forgets what it interned."""
+through. Not ``sys.intern``: the first Pythons 3.12 never forget what they interned (CPython issue 113993)."""
 
 T = TypeVar("T")
 _KINDS: dict[str, type[Fact]] = {kind.ev: kind for kind in ALL_FACTS}
