@@ -145,8 +145,12 @@ class Dock:
 
     def record(self, serial: str, place: Path, path: str, size: int | None = None) -> None:
         data = self.chance.randbytes(self.chance.choice(self.sizes) if size is None else size)
+        # It appears whole: a docked recorder has ended its recordings, and half of one, seen while a busy disk lets the
+        # other half wait, is rightly a second recording.
+        written = self.directory / "writing"
+        written.write_bytes(data)
         (place / path).parent.mkdir(parents=True, exist_ok=True)
-        (place / path).write_bytes(data)
+        written.rename(place / path)
         self.recorded[serial, path] = hashlib.sha256(data).hexdigest()
 
     def clip(self, serial: str) -> str:
