@@ -183,9 +183,13 @@ def moment(number: int, central: Served, dock: Dock, round_s: float) -> str:
     elif number % 3:
         soon(lambda: owed(dock))
         time.sleep(dock.chance.random() * round_s / 4)
-    else:
-        soon(central.unfinished)
-        time.sleep(dock.chance.random() / 4)
+    else:  # a paper is pushed in no time: what was on its way then may be there already
+        after_s, end = dock.chance.random() / 4, time.monotonic() + SOON_S
+        while time.monotonic() < end:
+            soon(central.unfinished)
+            time.sleep(after_s)
+            if central.unfinished():
+                break
     return PUSH if central.unfinished() else OWED if owed(dock) else NONE
 
 
