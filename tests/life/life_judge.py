@@ -110,7 +110,9 @@ class Judged(LivedIn):
                 )
             )
             if not there:
-                gone = {SPOOL} if self.history(Released, record.id) else set()
+                # Where it died between the intent to let go and the word that it is done, the file may be gone already.
+                let_go = record.releasing == SPOOL or self.history(Released, record.id)
+                gone = {SPOOL} if let_go else set()
                 assert places <= self.hurt.get(record.id, set()) | gone, f"{record.id} is nowhere"
 
 
