@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
-from bwcdock import allocator, app, at_hand, logs, slots, stores
+from bwcdock import allocator, app, at_hand, logs, showing, slots, stores
 from bwcdock import station as station_module
 from bwcdock.audit import audit
 from bwcdock.clock import Kernel, WallClock
@@ -79,6 +79,9 @@ RESTS = 6
 
 DUE_EVERY_S = 600.0
 """How often what may go from the spool is looked for, by the fast clock: about once a second in truth."""
+
+GONE_S = 1.0
+"""How long what was taken away is told of, in true seconds: ten minutes, not half a day, of this clock."""
 
 TURN_S = 200.0
 """How often it is looked whether too many records are at hand, or too few: three times a second in truth."""
@@ -263,6 +266,7 @@ def station(directory: Path, count: int, begins: datetime) -> Settings:
 async def live(settings: Settings, clock: Fast, count: int, days: float, chance: Random) -> tuple[Month, list[Sample]]:
     """The whole of it; the people and what was seen every four hours."""
     at_hand.TURN_S, at_hand.DUE_EVERY_S, station_module.RECEIPTS_EVERY_S = TURN_S, DUE_EVERY_S, DUE_EVERY_S
+    showing.GONE_S = GONE_S
     samples: list[Sample] = []
     with app.opened(settings, clock=clock) as opened:
         sinks = {name: TroubledSink(real) for name, real in opened.sinks.items()}

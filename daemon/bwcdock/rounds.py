@@ -17,6 +17,7 @@ from bwcdock.core.live import RoomView
 from bwcdock.core.record import State
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import Lane, LoopLag, own_lane
+from bwcdock.ledger import forget_common
 from bwcdock.reading import Buffers
 from bwcdock.rereading import Reread
 from bwcdock.steps import housekeeping
@@ -97,7 +98,7 @@ class Rounds:
         """The heartbeat; and memory goes back with it."""
         while True:
             await self._desk.submit(housekeeping.beat, self._bench)
-            await self._desk.submit(allocator.give_back)
+            await self._desk.submit(_give_back)
             await self.sleep(self._bench.settings.ledger.beat_s)
 
     async def _heads(self) -> None:
@@ -219,3 +220,9 @@ class Rounds:
             room = bench.spool.room()
             spool = RoomView(free=room.free, total=room.total, reserve=room.reserve)
         return bench.meters.exposition(os.getpid(), bench.clock.now(), bench.station_clock(), spool)
+
+
+def _give_back() -> None:
+    """What was kept in case it would be of use goes first, for it holds pages."""
+    forget_common()
+    allocator.give_back()

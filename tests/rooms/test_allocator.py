@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bwcdock import allocator
+from bwcdock.ledger import codec
 from bwcdock.testing.station import StationBed
 
 CHURN = """
@@ -70,9 +71,20 @@ def test_pages_between_blocks_in_use_go_back_when_asked() -> None:
     assert told_mib(SCATTER, "left alone") < 5
 
 
+def test_freed_tuples_that_python_keeps_go_as_well() -> None:
+    before = sys.getallocatedblocks()
+    many = [tuple(range(size)) for size in range(2, 20) for _ in range(1000)]
+    del many
+    kept = sys.getallocatedblocks() - before
+    allocator.give_back()
+    assert sys.getallocatedblocks() - before < 1000
+    assert kept > 10_000, "nothing to mend: this Python keeps none"
+
+
 async def test_a_station_gives_back_with_each_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
     monkeypatch.setattr(allocator, "give_back", lambda: given.append(1))
     bed = StationBed(tmp_path, {"ledger": {"beat_s": 0.05}})
     async with bed.at_work():
-        await bed.until(lambda: len(given) > 2)
+        codec._common("what many records have alike")
+        await bed.until(lambda: len(given) > 2 and not codec._common.cache_info().currsize)

@@ -2,7 +2,7 @@
 
 from bwcdock.ledger.cache import OpenFinding
 from bwcdock.ledger.checkpoint import Checkpoint, Head, Signer, Verifier
-from bwcdock.ledger.codec import Unrecordable, parts
+from bwcdock.ledger.codec import Unrecordable, forget_common, parts
 from bwcdock.ledger.counting import Counts, LastSeen, Queue, Stands, Waits
 from bwcdock.ledger.ledger import Ledger
 from bwcdock.ledger.reader import Reader, open_read_only
@@ -29,6 +29,7 @@ __all__ = [
     "check",
     "check_export",
     "export",
+    "forget_common",
     "open_read_only",
     "parts",
 ]

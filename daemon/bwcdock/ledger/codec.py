@@ -42,7 +42,8 @@ MILLISECOND = timedelta(milliseconds=1)
 
 COMMON_KEPT = 1024
 """Common texts of which one object is kept, those used last: some hundred are alike, the others (moments, names) pass
-through. Not ``sys.intern``: the first Pythons 3.12 never forget what they interned (CPython issue 113993)."""
+through. All are forgotten with each heartbeat. Not ``sys.intern``: the first Pythons 3.12 never forget what they
+interned (CPython issue 113993)."""
 
 T = TypeVar("T")
 _KINDS: dict[str, type[Fact]] = {kind.ev: kind for kind in ALL_FACTS}
@@ -265,6 +266,11 @@ def _fixed(inner: list[_Rule]) -> _Rule:
 @lru_cache(COMMON_KEPT)
 def _common(text: str) -> str:
     return text
+
+
+def forget_common() -> None:
+    """Keep no common text but those that somebody holds: what came with a busy hour would lie scattered ever after."""
+    _common.cache_clear()
 
 
 _NOTHING: frozenset[Any] = frozenset()
