@@ -32,7 +32,11 @@ _PART = re.compile(r"[0-9a-f]{32}-[0-9a-f]{32}\.part")
 _FOLDER_MODE = 0o750
 _PART_MODE = 0o600
 _FILE_MODE = 0o440
-_KNOWN_FOLDERS = 4096  # folders whose own name is known to be synced; beyond this they are synced once more
+_KNOWN_FOLDERS = 64
+"""Folders whose own name is known to be synced; beyond this all are synced once more, at most three syncs a docking.
+
+More would be another forty a day in a large dock, each in memory of a busy hour that it keeps from going back.
+"""
 
 
 class SftpStore:
