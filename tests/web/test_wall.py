@@ -100,7 +100,7 @@ async def test_without_a_daemon_nothing_is_promised_and_the_page_says_so(wall):
 
 async def test_it_says_everything_in_both_languages(wall):
     async with wall.bed.at_work():
-        wall.records(hours=30).plug(slot=1)
+        wall.records(8 * MANY, hours=30).plug(slot=1)  # enough that it is still pulled when it is looked at
         await until_page(wall.page, "已逾期", "采集中")
         text = await until_page(lambda: wall.page("en"), "overdue", "Pulling")
         assert not re.search(r"[\u4e00-\u9fff]", text.replace("第十七条", "").replace("中文", ""))
