@@ -29,6 +29,7 @@ from random import Random, SystemRandom
 import pytest
 from bwcdock import app, config, stores
 from bwcdock.audit import audit
+from bwcdock.cli.common import OWED
 from bwcdock.clock import WallClock
 from bwcdock.ledger import open_read_only
 from cli_world import ENV, SLOW, Told, files, folder, station
@@ -61,9 +62,6 @@ MENDED = (
     "read /proc/#/io 1 nothing",
 )
 """Once told as faults of the program, or told late: always tried."""
-
-OWED = 3
-"""What ``ingest`` ends with when something is still owed."""
 
 PATIENCE_S = 120.0
 

@@ -16,6 +16,7 @@ from typing import Literal
 import pytest
 from bwcdock.errors import Conflict, Unreachable, Untrue
 from bwcdock.ports import Lists
+from bwcdock.sinks import filesystem
 from bwcdock.sinks.around import Backoff, Standing, Throttle
 from bwcdock.sinks.filesystem import MARKER, FilesystemSink
 from bwcdock.testing.calls import Cut, Died, Fault, FaultySystem, PowerCut
@@ -139,6 +140,25 @@ def test_modes(root: Path, source: Path) -> None:
         os.umask(before)
     assert (root / KEY).stat().st_mode & 0o777 == 0o440
     assert (root / "unit" / "day").stat().st_mode & 0o777 == 0o750
+
+
+def test_few_folders_are_known_to_be_synced_and_the_others_are_synced_again(
+    root: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filesystem, "_KNOWN_FOLDERS", 3)
+    system = FaultySystem()
+    sink = FilesystemSink("nas", root, system=system)
+
+    def syncs(key: str) -> int:
+        system.told.clear()
+        sink.put(key, source, DIGESTS, None)
+        return system.told.count("fsync")
+
+    syncs(KEY)
+    known = syncs("unit/day/recorder/next.mp4")
+    syncs("unit/day/other/file.mp4")  # one folder too many
+    assert len(sink._synced) <= 3
+    assert syncs("unit/day/recorder/last.mp4") > known
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
