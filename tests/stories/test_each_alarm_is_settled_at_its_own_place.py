@@ -89,7 +89,7 @@ async def test_a_release_is_judged_by_what_became_known_since_it_was_planned(tmp
         card.plug()
         await bed.until_settled(card)
         clock.advance(timedelta(days=1, minutes=2))
-        await bed.until(lambda: bed.facts(LookedAgain))
+        await bed.until(lambda: clock.advance(60) or bed.facts(LookedAgain))
     planned = bed.record("a.mp4")
     clock.advance(timedelta(days=30))
     with bed.bench() as bench:
@@ -125,7 +125,7 @@ async def test_nothing_is_released_that_no_witness_has_seen_confirmed(tmp_path: 
         await bed.until_settled(card)
         central.is_shut = True
         clock.advance(timedelta(days=1, minutes=2))
-        await bed.until(lambda: bed.facts(LookedAgain))
+        await bed.until(lambda: clock.advance(60) or bed.facts(LookedAgain))
         clock.advance(timedelta(days=30))
         turns = station.turns
         await bed.until(lambda: clock.advance(60) or station.turns > turns + 20)

@@ -148,7 +148,7 @@ async def test_the_old_go_and_the_new_stay(card: Card, clock: VirtualClock) -> N
         card.plug()
         await bed.until_settled(card.recorder)
         await passes(bed, clock, timedelta(days=2))
-        await bed.until(lambda: bed.facts(LookedAgain))
+        await bed.until(lambda: clock.advance(60) or bed.facts(LookedAgain))
         await passes(bed, clock, timedelta(days=20))
         assert not bed.facts(EraseIntended)  # it has been docked all the time, and it is too early
         card.record("DCIM/new.mp4", NEW)
@@ -182,7 +182,7 @@ async def test_after_a_start_it_waits_until_central_storage_was_asked_and_no_lon
         card.plug()
         await bed.until_settled(card.recorder)
         await passes(bed, clock, timedelta(days=2))
-        await bed.until(lambda: bed.facts(LookedAgain))
+        await bed.until(lambda: clock.advance(60) or bed.facts(LookedAgain))
         card.recorder.unplug()
     clock.advance(timedelta(days=40))
     central = bed.settings.sink[0].path
@@ -207,7 +207,7 @@ async def test_a_recorder_that_is_taken_away_keeps_what_it_has(card: Card, clock
         card.plug()
         await bed.until_settled(card.recorder)
         await passes(bed, clock, timedelta(days=2))
-        await bed.until(lambda: bed.facts(LookedAgain))
+        await bed.until(lambda: clock.advance(60) or bed.facts(LookedAgain))
         card.recorder.unplug()
         await passes(bed, clock, timedelta(days=40))
     assert not bed.facts(EraseIntended)
