@@ -169,7 +169,7 @@ def test_a_release_waits_for_its_day_and_for_a_permit():
 def test_a_release_that_was_interrupted_is_done_again_before_anything_else():
     assert chosen(life(*STORED, INTENDED)) == [RELEASE]
     beside = life(*STORED, confirmed(MIRROR))  # held there although nobody asks for it, and not looked at again yet
-    assert chosen(beside) == [Action(Act.LOOK, "r1", MIRROR), RELEASE]
+    assert chosen(beside) == [RELEASE, Action(Act.LOOK, "r1", MIRROR)]
     assert chosen(life(*STORED, confirmed(MIRROR), INTENDED)) == [RELEASE]
 
 
@@ -177,8 +177,21 @@ def test_a_release_that_was_interrupted_is_done_again_before_anything_else():
 
 
 def test_the_earliest_due_comes_first_whatever_it_needs():
-    records = [named(record, f"d{place}", due=100 - place) for place, (record, _) in enumerate(WANTS[:4])]
-    assert [action.record for action in chosen(*records)] == ["d3", "d2", "d1", "d0"]
+    records = [named(record, f"d{place}", due=100 - place) for place, (record, _) in enumerate(WANTS[:3])]
+    assert [action.record for action in chosen(*records)] == ["d2", "d1", "d0"]
+
+
+def test_a_second_look_puts_off_no_push_unless_a_release_waits_for_it():
+    keep = Keep(second_look_after_s=100, spool_keep_s=500)
+    looks = [named(STORED_ONCE, f"look {n}", due=n, since=-n) for n in range(3)]  # confirmed at 4
+    push = named(life(*SEALED), "push", due=503)
+    now = {"now": at(400), "parallel": 1}
+    assert [a.record for a in chosen(*looks, push, keep=keep, **now)] == ["push"]
+    assert [a.record for a in chosen(*looks, named(push, "push", due=504), keep=keep, **now)] == ["push"]
+    assert [a.record for a in chosen(*looks, named(push, "push", due=505), keep=keep, **now)] == ["look 2"]
+    for_ever = replace(keep, spool_keep_s=None)
+    assert [a.record for a in chosen(*looks, named(push, "push", due=10**9), keep=for_ever, **now)] == ["push"]
+    assert [a.act for a in chosen(*looks, keep=for_ever, **now)] == [Act.LOOK]
 
 
 def test_what_has_no_deadline_comes_last():
@@ -211,7 +224,7 @@ def test_what_is_in_a_priority_slot_is_made_safe_before_what_is_due_earlier():
     assert [a.record for a in chosen(*theirs, *mine, docked=gone, **HURRY)] == ["my pull", "seal", "pull", "my seal"]
 
 
-@pytest.mark.parametrize("act", [Act.PUSH, Act.LOOK, Act.RELEASE])
+@pytest.mark.parametrize("act", [Act.PUSH, Act.RELEASE])
 def test_pushing_keeps_to_the_deadlines_whatever_slot_it_came_from(act):
     record = next(record for record, action in WANTS if action.act is act)
     records = [named(record, "theirs", due=1), named(record, "mine", due=2, recorder="B002")]
@@ -337,7 +350,7 @@ def test_one_recorder_gives_only_so_many_files_at_once_and_another_its_own():
 
 def test_one_sink_takes_only_so_many_at_once_and_looking_counts_as_pushing():
     pushes = [named(life(*SEALED), f"p{n}", due=n) for n in range(3)]
-    look = named(STORED_ONCE, "look", due=50)
+    look = named(STORED_ONCE, "look", due=-50)
     assert [a.record for a in chosen(*pushes, look, parallel=2)] == ["p0", "p1"]
     assert [a.record for a in chosen(pushes[0], look, parallel=2)] == ["p0", "look"]
     looking = frozenset({Action(Act.LOOK, "x", CENTRE), Action(Act.LOOK, "y", CENTRE)})
@@ -391,10 +404,12 @@ def test_every_plan_keeps_its_promises(records, room, depth, parallel, data):
     assert not set(told.actions) & busy
     assert set(told.actions) <= set(free)
     hurried = [a for a in told.actions if a.act in {Act.PULL, Act.SEAL} and given_.docked[a.record] in given_.first]
-    keys = [
-        (a not in hurried, given_.records[a.record].due, a.act, given_.records[a.record].listed_at)
+    dues = {
+        a: record.waits_since + timedelta(days=7) if a.act is Act.LOOK else record.due
         for a in told.actions
-    ]
+        if (record := given_.records[a.record])
+    }
+    keys = [(a not in hurried, dues[a], a.act, given_.records[a.record].listed_at) for a in told.actions]
     assert keys == sorted(keys)
     if any(a.act is Act.PULL and a.place in first for a in (*told.actions, *busy)):
         others = [a for a in told.actions if a.act is Act.PULL and a.place not in first]

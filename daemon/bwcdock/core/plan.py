@@ -9,7 +9,7 @@ from enum import IntEnum
 from bwcdock.core import locking
 from bwcdock.core.facts import SPOOL
 from bwcdock.core.record import Record, State
-from bwcdock.core.retention import Keep, look_due, may_release
+from bwcdock.core.retention import Keep, look_due, look_presses, may_release
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -108,13 +108,14 @@ class _Lanes:
 def plan(world: World) -> Plan:
     """Everything worth starting at ``world.now``, most urgent first, within room and limits; nothing that is in flight.
 
-    Urgency is the deadline, then how nearly safe the bytes are, then the age. A pull is planned only for a recorder
-    that is there and only within the room left; when room is short pulling stops and pushing goes on. What makes a
-    recorder in a priority slot safe to take goes before all of that: who plugged it in there waits for it.
+    Urgency is the deadline, then how nearly safe the bytes are, then the age; a second look presses only when it holds
+    up something, lest deadlines pass while a lane is full of looks at what has met its own. A pull is planned only for
+    a recorder that is there and only within the room left; when room is short pulling stops and pushing goes on. What
+    makes a recorder in a priority slot safe to take goes before all of that: who plugged it in there waits for it.
     """
     lanes = _Lanes(world)
     ready = sorted(
-        (not _goes_first(action, world), record.due or FAR, action.act, record.listed_at, action)
+        (not _goes_first(action, world), _due(action, record, world), action.act, record.listed_at, action)
         for record in world.records.values()
         for action in _wanted(record, world, lanes)
         if action not in world.busy and not (action in world.resting and world.resting[action] > world.now)
@@ -127,6 +128,12 @@ def _goes_first(action: Action, world: World) -> bool:
     it, and on a narrow line the law's order is worth more.
     """
     return action.act in {Act.PULL, Act.SEAL} and world.docked.get(action.record) in world.first
+
+
+def _due(action: Action, record: Record, world: World) -> datetime:
+    """A look is made at what has met its deadline, which would go before that of every recording that has not."""
+    due = look_presses(record, world.keep) if action.act is Act.LOOK else record.due
+    return due or FAR
 
 
 def _yields(action: Action, world: World) -> bool:

@@ -50,11 +50,16 @@ def look_due(record: Record, sink: str, keep: Keep) -> datetime | None:
     return None
 
 
+def look_presses(record: Record, keep: Keep) -> datetime | None:
+    """When a missing second look begins to hold up the release of the spool's copy; ``None`` when it never does."""
+    return None if keep.spool_keep_s is None else record.waits_since + timedelta(seconds=keep.spool_keep_s)
+
+
 def release_due(record: Record, keep: Keep) -> datetime | None:
     """The earliest moment the spool copy may go; ``None`` while something is still missing for it."""
     if keep.spool_keep_s is None or not _released_by_proof(record):
         return None
-    return max(h.confirmed_at for h in record.held) + timedelta(seconds=keep.spool_keep_s)
+    return record.waits_since + timedelta(seconds=keep.spool_keep_s)
 
 
 def _released_by_proof(record: Record) -> bool:
