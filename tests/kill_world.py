@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,9 @@ bandwidth = "40 MiB"
 
 LEAST_ROUND_S = 0.3
 """The least that a round is believed to take."""
+
+BIG = 8_000_000
+"""What takes long enough to be pulled that it can be seen growing, in bytes."""
 
 PULL, IDLE = "in the middle of a pull", "nothing told yet"
 
@@ -202,11 +205,19 @@ class Dock:
 
     def parts(self) -> dict[str, int]:
         """How far each partial file is, in bytes."""
-        return {path.name: path.stat().st_size for path in (self.settings.paths.spool / "part").iterdir()}
+        found = {}
+        for path in (self.settings.paths.spool / "part").iterdir():
+            with suppress(FileNotFoundError):  # it became whole meanwhile
+                found[path.name] = path.stat().st_size
+        return found
+
+    def have_grown(self, before: dict[str, int]) -> bool:
+        """Whether a partial file is longer than it was."""
+        return any(size > before.get(name, 0) for name, size in self.parts().items())
 
     def fell_into(self, parts_before: dict[str, int], told_before: int) -> str:
         """What the last kill fell into: a file that had grown and was not whole, else what had just been told."""
-        if any(size > parts_before.get(name, 0) for name, size in self.parts().items()):
+        if self.have_grown(parts_before):
             return PULL
         with open_read_only(self.settings.paths.ledger) as ledger:
             told = [entry.fact.ev for entry in ledger.entries(told_before) if entry.fact.about[0] != "station"]
@@ -253,6 +264,17 @@ def kill_at_work(forked: Forker, dock: Dock, longest_s: float) -> None:
     """At any moment once it has begun: on a busy machine the start alone may take as long as a round."""
     pid = started(forked, dock)
     time.sleep(dock.chance.random() * longest_s)
+    kill(forked, pid)
+
+
+def kill_in_a_pull(forked: Forker, dock: Dock, longest_s: float) -> None:
+    """As soon as a partial file grows: on a fast machine that is over before a chance moment is likely to hit it."""
+    dock.new_recorder(BIG)
+    before = dock.parts()
+    pid = started(forked, dock)
+    end = time.monotonic() + longest_s
+    while not dock.have_grown(before) and time.monotonic() < end:
+        time.sleep(0.001)
     kill(forked, pid)
 
 

@@ -18,7 +18,18 @@ from bwcdock.core.record import Record, State
 from bwcdock.ledger import open_read_only
 from bwcdock.settings.sinks import FolderSink, folders
 from bwcdock.verify_central import verify
-from kill_world import IDLE, PULL, Dock, finish, forker, kill_at_work, kill_forked, kill_started, one_round_s
+from kill_world import (
+    IDLE,
+    PULL,
+    Dock,
+    finish,
+    forker,
+    kill_at_work,
+    kill_forked,
+    kill_in_a_pull,
+    kill_started,
+    one_round_s,
+)
 
 LONG = os.environ.get("BWCDOCK_CAMPAIGN") == "long"
 KILLS = 500 if LONG else 100
@@ -42,6 +53,8 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             parts, told = dock.parts(), dock.told()
             if kill % 40 == 0:
                 kill_started(dock)
+            elif kill % 10 == 0:
+                kill_in_a_pull(forked, dock, SHARE * round_s)
             elif kill % 2:
                 kill_forked(forked, dock, SHARE * round_s)
             else:
