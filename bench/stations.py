@@ -65,7 +65,7 @@ def carry(settings: Settings, cards: Sequence[Path]) -> Worked:
 def _work(settings: Settings, cards: Sequence[Path], ended: Callable[[Session], datetime | None]) -> Worked:
     with app.opened(settings) as bench:
         watch = Named(cards)
-        station = Station(bench, app.drivers(settings), watch)
+        station = Station(bench, app.drivers(settings), watch, waited_for=watch.ports)
         used = processor_s()
         ends = asyncio.run(_until(station, watch, ended))
         seen = station.seen

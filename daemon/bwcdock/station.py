@@ -6,7 +6,7 @@ stored. If it dies anywhere, the ordinary start is the recovery.
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,11 +21,11 @@ from bwcdock.core.live import LiveView
 from bwcdock.core.plan import FAR, Act, Action, Plan, World, plan
 from bwcdock.core.record import Record, State
 from bwcdock.core.session import Session
-from bwcdock.core.session import State as Stands
 from bwcdock.docking import Docking
 from bwcdock.docks import Docks
 from bwcdock.eraser import Eraser
 from bwcdock.errors import BwcdockError, LedgerBroken, Unreachable
+from bwcdock.known import Known
 from bwcdock.lanes import Crew, Hung, Lane, LoopLag, at_most, least_busy, own_lane
 from bwcdock.locker import Locker
 from bwcdock.ports import Driver, Watch
@@ -41,27 +41,23 @@ log = structlog.get_logger()
 HOUSE_LANES = 2
 """Threads for finishing and sealing: as many as a small machine has cores, so that two files' digests overlap."""
 
-SEEN = 100
-"""Dockings of this run that are remembered for whoever watches it: four of each slot of the largest dock."""
-
-ENDS = frozenset({Stands.UNCLAIMED, Stands.REFUSED, Stands.FAULTED, Stands.DEPARTED})
-"""States of a session after which nothing more comes of it while it is docked."""
-
 RECEIPTS_EVERY_S = 60.0
 """How often receipts that could not be written are tried again."""
 
 
 class Station:
-    """One station at work. Built by :mod:`bwcdock.app`; ``run`` it once."""
+    """One station at work. Built by :mod:`bwcdock.app`; ``run`` it once. ``waited_for`` as in :class:`Known`."""
 
-    def __init__(self, bench: Bench, drivers: Sequence[Driver], watch: Watch) -> None:
+    def __init__(
+        self, bench: Bench, drivers: Sequence[Driver], watch: Watch, *, waited_for: Collection[str] = ()
+    ) -> None:
         chosen = bench.settings.push
         self.bench = bench
         self.sessions: dict[str, Session] = {}
         """The sessions that still lack something."""
         self.mark = 0
         """Grows whenever anything became known that was not before."""
-        self._seen: dict[str, Session] = {}
+        self._known = Known(waited_for)
         self.turns = 0
         """How often the loop has turned."""
         self._docks = Docks(bench, drivers, watch, self)
@@ -117,13 +113,12 @@ class Station:
 
     @property
     def seen(self) -> tuple[Session, ...]:
-        """The newest dockings of this run, oldest first, as they are now."""
-        return tuple(self._seen.values())
+        """What is docked and the last docking of each port that is waited for, oldest first, as they are now."""
+        return self._known.all()
 
     def is_done(self, ports: Sequence[str]) -> bool:
         """Whether each of these ports was docked and nothing more will come of it by itself."""
-        last = {session.sighting.port: session for session in self._seen.values()}
-        return self.idle and all(port in last and (last[port].receipt or last[port].state in ENDS) for port in ports)
+        return self.idle and self._known.has_ended(ports)
 
     @property
     def partial(self) -> dict[str, int]:
@@ -297,7 +292,7 @@ class Station:
         return frozenset().union(*(docking.records for docking in self._docks.dockings))
 
     def _docked(self) -> Iterable[tuple[Docking, Session]]:
-        return [(d, s) for d in self._docks.ready if (s := self._seen.get(d.session)) is not None]
+        return [(d, s) for d in self._docks.ready if (s := self._known.get(d.session)) is not None]
 
     # --- act ----------------------------------------------------------------------------------------------------------
 
@@ -361,8 +356,8 @@ class Station:
     # --- know ---------------------------------------------------------------------------------------------------------
 
     def session(self, session: str) -> Session | None:
-        """What is known of a docking of this run."""
-        return self._seen.get(session)
+        """What is known of a docking that is here, or whose port is waited for."""
+        return self._known.get(session)
 
     def show(self) -> None:
         """Show people anew what is docked."""
@@ -393,10 +388,8 @@ class Station:
         if session is not None:
             self.mark += 1
             self.sessions[session.id] = session
-            if session.id in self._seen or any(session.id == d.session for d in self._docks.dockings):
-                self._seen[session.id] = session
-                while len(self._seen) > SEEN:
-                    self._seen.pop(next(iter(self._seen)))
+            if self._known.get(session.id) or any(session.id == d.session for d in self._docks.dockings):
+                self._known.take(session)
                 self._showing.changed(session)
             self._settle(session)
 

@@ -69,7 +69,7 @@ def carry_through(
     for source in sources:
         _not_our_own(settings, source)
     with app.opened(settings) as bench:
-        station = Station(bench, app.drivers(settings), watch)
+        station = Station(bench, app.drivers(settings), watch, waited_for=watch.ports)
         stopped = asyncio.run(_until_done(station, watch, patience_s))
         return _report(bench, station, watch, stopped=stopped)
 
