@@ -30,7 +30,7 @@ demo: $(STAMP) ## make cards, dock them, show the whole way to the receipt (in d
 test: $(STAMP) ## the tests, without what takes long; under ten minutes on two cores
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -q
 
-campaigns: $(STAMP) $(SERVED) ## a bounded part of what takes long: kill -9, power cuts, random lives, a small run of every measurement (needs Debian's libfuse2)
+campaigns: $(STAMP) $(SERVED) ## a bounded part of what takes long: kill -9, power cuts, 500 random lives, a small run of every measurement (needs Debian's libfuse2)
 	$(BIN)/python -m pytest -n 2 -q tests/faults tests/life tests/benches
 
 browser: $(STAMP) ## the pages in a real Chromium (needs Debian's chromium and chromium-driver); pictures in build/screenshots

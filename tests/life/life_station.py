@@ -34,6 +34,9 @@ from bwcdock.testing.troubled import TroubledSink
 from hypothesis.stateful import RuleBasedStateMachine
 
 SERIALS = ("F1-0001", "F1-0002")
+MEMORY = Path("/dev/shm")
+"""Where lives are lived if it is there: they hang on the order of calls, and no power is cut; that is tests/faults."""
+
 CHUNK = 16 << 10  # several to a file, so that a yank, a bad place and a crash fall into different ones
 
 
@@ -81,7 +84,7 @@ class LivedIn(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = Path(tempfile.mkdtemp(prefix="bwcdock-life-"))
+        self.home = Path(tempfile.mkdtemp(prefix="bwcdock-life-", dir=MEMORY if MEMORY.is_dir() else None))
         self.clock = VirtualClock()
         self.inner = MemorySink()
         self.sink = TroubledSink(self.inner)
@@ -110,6 +113,7 @@ class LivedIn(RuleBasedStateMachine):
     def open(self) -> None:
         """The ordinary start."""
         self.system.arm(None)
+        self.read: tuple[int, dict[str, Record]] = (-1, {})
         self.stack = ExitStack()
         bench = self.stack.enter_context(self.bed.bench())
         self.book = MortalBook(bench.book)
@@ -145,7 +149,11 @@ class LivedIn(RuleBasedStateMachine):
         self.open()
 
     def records(self) -> dict[str, Record]:
-        return {record.id: record for record in self.bench.book.ask(lambda ledger: ledger.records())}
+        """Every record, read again whenever the ledger has grown: asked for a dozen times a step."""
+        size = self.bench.book.ask(lambda ledger: ledger.size)
+        if self.read[0] != size:
+            self.read = (size, {record.id: record for record in self.bench.book.ask(lambda ledger: ledger.records())})
+        return self.read[1]
 
     def plan(self) -> tuple[Action, ...]:
         room = self.bench.spool.room()

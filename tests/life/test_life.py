@@ -2,8 +2,7 @@
 
 The steps are the station's own, called one after the other as its loop would call them; only the threads are left out.
 A crash takes the files as they are at that moment and nothing of the process, and the ordinary start goes on from them.
-BWCDOCK_CAMPAIGN=long lives more and longer lives, BWCDOCK_LIVES=20000x80 as many and as long as wanted; a failure
-prints the blob that repeats it.
+BWCDOCK_LIVES=20000x80 lives as many and as long as wanted; BWCDOCK_SEED repeats the lives of another run.
 """
 
 import hashlib
@@ -11,6 +10,7 @@ import os
 import shutil
 from datetime import timedelta
 from itertools import chain, combinations
+from random import SystemRandom
 
 import pytest
 import structlog
@@ -23,14 +23,15 @@ from bwcdock.steps.scrub import scrub
 from bwcdock.testing.calls import CHANGING, Fault
 from bwcdock.testing.recorder import FakeRecorder
 from bwcdock.testing.sinks import SinkFault
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from life_judge import KEEP, Judged, is_of
 from life_station import SERIALS, close_below
 
-LONG = os.environ.get("BWCDOCK_CAMPAIGN") == "long"
-LIVES, STEPS = map(int, os.environ.get("BWCDOCK_LIVES", "500x40" if LONG else "30x25").split("x"))
+LIVES, STEPS = map(int, os.environ.get("BWCDOCK_LIVES", "500x40").split("x"))
+PARTS = 20
+"""Tests that share the lives between them, for the processes that run side by side."""
 
 SIZES = (0, 1, 4095, 4096, 5000, 40_000, 150_000)
 
@@ -338,13 +339,20 @@ class Life(Judged):
 
 # Making a failing life short takes minutes, more than a test may: by default it is told as it was, with the blob that
 # repeats it, and BWCDOCK_CAMPAIGN=long makes it short.
+LONG = os.environ.get("BWCDOCK_CAMPAIGN") == "long"
 PHASES = [phase for phase in Phase if LONG or phase not in {Phase.shrink, Phase.explain}]
 
 
-@pytest.mark.timeout(400 if LIVES * STEPS <= 750 else 4 * 3600)
-def test_life() -> None:
+@pytest.mark.timeout(600 if LIVES * STEPS <= 20_000 else 4 * 3600)  # one takes a minute where nothing else runs
+@pytest.mark.parametrize("part", range(PARTS))
+def test_life(part: int) -> None:
+    lives = LIVES * (part + 1) // PARTS - LIVES * part // PARTS
+    if not lives:
+        pytest.skip("fewer lives than parts were asked for")
+    chosen = os.environ.get("BWCDOCK_SEED") or SystemRandom().randrange(10**6)
+    print(f"BWCDOCK_SEED={chosen} BWCDOCK_LIVES={LIVES}x{STEPS} pytest 'tests/life/test_life.py::test_life[{part}]'")
     with structlog.testing.capture_logs():  # what is logged is not what is promised, and takes longer than the work
         run_state_machine_as_test(
-            Life,
-            settings=settings(settings.default, max_examples=LIVES, stateful_step_count=STEPS, phases=PHASES),
+            seed(f"{chosen} {part}")(Life),
+            settings=settings(settings.default, max_examples=lives, stateful_step_count=STEPS, phases=PHASES),
         )
