@@ -75,7 +75,7 @@ TOO_LATE = {Standing.OVERDUE, Standing.LATE}
 GROWS = 0.05
 SAMPLED_EVERY_S = 4 * 3600.0
 RESTS = 6
-"""Samples compared at each end, taken when the station had nothing to do."""
+"""Samples compared at each end, taken when the station had nothing to do: nothing docked, owed or in flight."""
 
 DUE_EVERY_S = 600.0
 """How often what may go from the spool is looked for, by the fast clock: about once a second in truth."""
@@ -128,9 +128,10 @@ def _in(spans: Sequence[tuple[float, float]], days: float) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What is true at one moment; ``day`` from the beginning, memory in bytes."""
+    """What is true at one moment; ``day`` from the beginning, memory in bytes, ``idle`` where no act was in flight."""
 
     day: float
+    idle: bool
     recordings: int
     owed: int
     late: int
@@ -231,11 +232,13 @@ async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample
     whole = bench.settings.paths.spool / "whole"
     at = BEGINS
     while True:
+        idle = await _idle(month.station)
         memory = _anonymous()  # before what is looked up for the sample takes some
         with open_read_only(bench.settings.paths.ledger) as ledger:
             counts = ledger.counts(clock.now())
             sample = Sample(
                 day=round(clock.days, 2),
+                idle=idle,
                 recordings=month.made,
                 owed=counts.owed,
                 late=sum(s.count for s in ledger.standing(clock.now(), 0.0) if s.kind in TOO_LATE),
@@ -248,6 +251,15 @@ async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample
         print(json.dumps({"sample": asdict(sample)}), flush=True)
         at += timedelta(seconds=SAMPLED_EVERY_S)
         await clock.sleep_until(at)
+
+
+async def _idle(station: Station) -> bool:
+    """Whether there is a moment without an act, within a while: the buffer one reads into is no growth."""
+    for _ in range(200):
+        if station.idle:
+            return True
+        await asyncio.sleep(0.005)
+    return False
 
 
 def _anonymous() -> int:
@@ -330,10 +342,10 @@ def _judged(settings: Settings, month: Month, samples: Sequence[Sample]) -> int:
     tell("longrun_unfinished", unfinished, "recordings", goal=Goal(sign="<=", value=0))
     tell("longrun_audit", len(told.disagreements), "disagreements", goal=Goal(sign="<=", value=0), note=note)
     tell("longrun_lost", month.made - len(records), "recordings", goal=Goal(sign="<=", value=0))
-    rests = [s.memory for s in samples if s.day >= SETTLED_D and not s.docked and not s.owed]
+    rests = [s.memory for s in samples if s.day >= SETTLED_D and s.idle and not s.docked and not s.owed]
     if len(rests) >= 2 * RESTS:
         first, last = statistics.median(rests[:RESTS]), statistics.median(rests[-RESTS:])
-        note = f"from {first / 2**20:.0f} MiB, with nothing docked and nothing owed"
+        note = f"from {first / 2**20:.0f} MiB, with nothing docked, owed or in flight"
         tell("longrun_memory_growth", max(last / first - 1, 0), "ratio", goal=Goal(sign="<=", value=GROWS), note=note)
     return 1 if unfinished or told.disagreements or month.made != len(records) else 0
 

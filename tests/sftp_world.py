@@ -170,10 +170,11 @@ class Server:
         async def work() -> None:
             if self._listener is not None:
                 self._listener.close()
-                await self._listener.wait_closed()
             for connection in self.connections:
                 connection.abort()
                 await connection.wait_closed()
+            if self._listener is not None:
+                await self._listener.wait_closed()  # last: from Python 3.12 on it waits for what is connected
             self.connections.clear()
             self.sessions.clear()
             self._listener = None
