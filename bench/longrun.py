@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -218,7 +219,7 @@ class Month:
             await asyncio.sleep(0.1)
         recorder.unplug()
         with recorder.lock:  # what is on a card is not in the station's memory, nor what the fake notes of it
-            recorder.files, recorder.reads = {}, []
+            recorder.files, recorder.reads, recorder.docked_as = {}, [], None
 
 
 async def _troubles(clock: Fast, sinks: Sequence[TroubledSink]) -> None:
@@ -228,7 +229,7 @@ async def _troubles(clock: Fast, sinks: Sequence[TroubledSink]) -> None:
         await clock.sleep(600)
 
 
-async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample]) -> None:
+async def _sampled(bench: Bench, clock: Fast, month: Month, rests: "array[int]") -> None:
     whole = bench.settings.paths.spool / "whole"
     at = BEGINS
     while True:
@@ -247,7 +248,8 @@ async def _sampled(bench: Bench, clock: Fast, month: Month, samples: list[Sample
                 leaves=ledger.size,
                 memory=memory,
             )
-        samples.append(sample)
+        if sample.day >= SETTLED_D and sample.idle and not sample.docked and not sample.owed:
+            rests.append(sample.memory)
         print(json.dumps({"sample": asdict(sample)}), flush=True)
         at += timedelta(seconds=SAMPLED_EVERY_S)
         await clock.sleep_until(at)
@@ -275,11 +277,14 @@ def station(directory: Path, count: int, begins: datetime) -> Settings:
     return settings
 
 
-async def live(settings: Settings, clock: Fast, count: int, days: float, chance: Random) -> tuple[Month, list[Sample]]:
-    """The whole of it; the people and what was seen every four hours."""
+async def live(settings: Settings, clock: Fast, count: int, days: float, chance: Random) -> "tuple[Month, array[int]]":
+    """The whole of it; the people, and what memory the station had whenever it had nothing to do.
+
+    Samples are told and not kept: objects made every four hours would lie in whatever memory is newest, and hold it.
+    """
     at_hand.TURN_S, at_hand.DUE_EVERY_S, station_module.RECEIPTS_EVERY_S = TURN_S, DUE_EVERY_S, DUE_EVERY_S
     showing.GONE_S = GONE_S
-    samples: list[Sample] = []
+    rests = array("q")
     with app.opened(settings, clock=clock) as opened:
         sinks = {name: TroubledSink(real) for name, real in opened.sinks.items()}
         spool = Filling(settings.paths.spool, reserve=settings.spool.reserve_ratio)
@@ -289,7 +294,7 @@ async def live(settings: Settings, clock: Fast, count: int, days: float, chance:
         month = Month(bench, clock, count, days, chance)
         beside = [
             asyncio.ensure_future(_troubles(clock, tuple(sinks.values()))),
-            asyncio.ensure_future(_sampled(bench, clock, month, samples)),
+            asyncio.ensure_future(_sampled(bench, clock, month, rests)),
         ]
         running = asyncio.ensure_future(month.station.run())
         people = asyncio.ensure_future(month.live())
@@ -304,7 +309,7 @@ async def live(settings: Settings, clock: Fast, count: int, days: float, chance:
         finally:
             for each in (*beside, people):
                 each.cancel()
-    return month, samples
+    return month, rests
 
 
 def main() -> int:
@@ -324,13 +329,13 @@ def main() -> int:
         settings = station(work, asked.recorders, BEGINS.astimezone(UTC))
         clock = Fast(asked.days * 1440 / asked.minutes)
         chance = Random(asked.seed)
-        month, samples = asyncio.run(live(settings, clock, asked.recorders, asked.days, chance))
-        return _judged(settings, month, samples)
+        month, rests = asyncio.run(live(settings, clock, asked.recorders, asked.days, chance))
+        return _judged(settings, month, rests)
     finally:
         shutil.rmtree(work)
 
 
-def _judged(settings: Settings, month: Month, samples: Sequence[Sample]) -> int:
+def _judged(settings: Settings, month: Month, rests: Sequence[int]) -> int:
     """Print what it came to; 1 where something is owed, does not agree, or is not what was recorded."""
     with open_read_only(settings.paths.ledger) as ledger:
         records, leaves = ledger.records(), ledger.size
@@ -342,7 +347,6 @@ def _judged(settings: Settings, month: Month, samples: Sequence[Sample]) -> int:
     tell("longrun_unfinished", unfinished, "recordings", goal=Goal(sign="<=", value=0))
     tell("longrun_audit", len(told.disagreements), "disagreements", goal=Goal(sign="<=", value=0), note=note)
     tell("longrun_lost", month.made - len(records), "recordings", goal=Goal(sign="<=", value=0))
-    rests = [s.memory for s in samples if s.day >= SETTLED_D and s.idle and not s.docked and not s.owed]
     if len(rests) >= 2 * RESTS:
         first, last = statistics.median(rests[:RESTS]), statistics.median(rests[-RESTS:])
         note = f"from {first / 2**20:.0f} MiB, with nothing docked, owed or in flight"

@@ -5,6 +5,7 @@ every thread a heap of its own, and never returns what lies below the newest sma
 and go with its recorders grows by megabytes an hour that nothing uses.
 """
 
+import asyncio
 import ctypes
 import gc
 
@@ -13,6 +14,9 @@ HEAPS = 2
 
 MAPPED_FROM = 256 << 10
 """Bytes from which a block is mapped for itself, so that it goes back when it is freed."""
+
+AWAITS = 255
+"""Blocks of ended awaits that asyncio keeps for the next ones (``FI_FREELIST_MAXLEN`` of its C module)."""
 
 # The parameters' numbers: malloc.h of glibc; mallopt(3).
 _MMAP_THRESHOLD = -3
@@ -25,6 +29,19 @@ def settle() -> None:
     if tell is not None:
         tell(_ARENA_MAX, HEAPS)
         tell(_MMAP_THRESHOLD, MAPPED_FROM)
+    _take_awaits()
+
+
+def _take_awaits() -> None:
+    """Have asyncio make the blocks it keeps for awaits, which no collection lets go of, while memory is still young.
+
+    Made one by one in busy hours they lie in whatever memory is newest then, and hold it for good.
+    """
+    loop = asyncio.new_event_loop()
+    future = loop.create_future()
+    kept = [iter(future) for _ in range(AWAITS)]
+    del kept
+    loop.close()
 
 
 def give_back() -> None:

@@ -58,10 +58,13 @@ class AtHand:
             lacks = self._lacks(now)
             if is_due or any(lacks[kind] * 2 > self._most for kind in self._more):
                 fetched_at = now.at
-                known = frozenset(self.records)
-                fetched = await self._desk.submit(housekeeping.due, self._bench, lacks, now.sinks, known)
-                self._took(fetched, lacks, now.sinks)
+                await self._fetch(lacks, now.sinks)
                 self._shed()
+
+    async def _fetch(self, lacks: Mapping[str, int], sinks: Collection[str]) -> None:
+        # On its own: what was fetched must not be held by a round that sleeps until the next time.
+        known = frozenset(self.records)
+        self._took(await self._desk.submit(housekeeping.due, self._bench, lacks, sinks, known), lacks, sinks)
 
     @property
     def _most(self) -> int:

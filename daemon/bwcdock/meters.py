@@ -33,6 +33,9 @@ FLAP_S = 10.0
 MOST_RECORDERS = 256
 """Recorders whose bytes are counted one by one: ten times what a large dock holds; the one unseen for longest goes."""
 
+TRANSFERS = frozenset({"pull", "push"})
+"""The steps that are tried again until they succeed: what the slow scrub could not read comes round in months."""
+
 MOST_FAILED = 1000
 """Failed transfers that are remembered, so that trying again is counted as that."""
 
@@ -78,7 +81,7 @@ class Meters:
             "bwcdock_step_failures", "Steps that failed, by the kind of error.", ["step", "kind"], registry=at
         )
         self._retries = Counter(
-            "bwcdock_transfers_retried", "Steps that were tried again after they had failed.", step, registry=at
+            "bwcdock_transfers_retried", "Transfers that were tried again after they had failed.", step, registry=at
         )
         self._sink_errors = Counter(
             "bwcdock_sink_errors", "Calls to central storage that failed, by the kind of error.",
@@ -125,7 +128,8 @@ class Meters:
     def failed(self, step: str, record: str, place: str, error: Exception) -> None:
         """A step failed; the next of the same kind for this record at this place is a retry."""
         self._failures.labels(step, _kind(error)).inc()
-        self._failed[step, record, place] = None
+        if step in TRANSFERS:
+            self._failed[step, record, place] = None
         while len(self._failed) > MOST_FAILED:
             self._failed.popitem(last=False)
 

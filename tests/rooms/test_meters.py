@@ -49,6 +49,15 @@ def test_trying_again_is_counted_once_a_failure_and_only_for_the_same() -> None:
     assert there["bwcdock_step_failures_total", "unreachable", "push"] == 1
 
 
+def test_a_look_that_failed_is_not_remembered() -> None:
+    """The slow scrub goes on to the next recording: the failed one comes round in months."""
+    told = Meters()
+    for number in range(10):
+        told.failed("look", f"{number}", "central", GONE)
+    assert not told._failed
+    assert shown(told)["bwcdock_step_failures_total", "unreachable", "look"] == 10
+
+
 def test_what_is_remembered_of_failures_is_bounded() -> None:
     told = Meters()
     for number in range(MOST_FAILED + 1):
