@@ -18,7 +18,6 @@ from bwcdock.core.record import State
 from bwcdock.errors import BwcdockError, LedgerBroken
 from bwcdock.lanes import Lane, LoopLag, own_lane
 from bwcdock.ledger import forget_common
-from bwcdock.reading import Buffers
 from bwcdock.rereading import Reread
 from bwcdock.steps import housekeeping
 from bwcdock.steps.bench import Bench
@@ -178,14 +177,13 @@ class Rounds:
 
         It begins at any of them: a station that is switched off every evening would else read the same ones for ever.
         """
-        buffers = Buffers(count=1)
         while True:
             begin = f"{self._chance.getrandbits(64):016x}"  # ids are digests: any number in hex is a place among them
             files = bad = 0
             for after, last in ((begin, None), ("", begin)):
                 async for rid in self._sealed(after, last):
                     files += 1
-                    if not await self._scrubber.submit(scrub, self._bench, rid, buffers):
+                    if not await self._scrubber.submit(scrub, self._bench, rid):
                         bad += 1
                         await self._know([rid])
             if files:

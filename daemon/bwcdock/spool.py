@@ -15,7 +15,7 @@ from bwcdock.core.facts import SPOOL, Digests, Run, Span
 from bwcdock.core.retention import Permit
 from bwcdock.durable import PartFile
 from bwcdock.errors import BwcdockError, Misused, SpoolBroken, SpoolFull, Untrue
-from bwcdock.reading import Buffers, ReadBack, read_back
+from bwcdock.reading import ReadBack, read_back
 from bwcdock.volumes import file_system_of
 
 RESERVE = 0.05
@@ -238,7 +238,6 @@ class Spool:
         record_id: str,
         digests: Digests,
         *,
-        buffers: Buffers | None = None,
         pace: Callable[[int], None] | None = None,
     ) -> Literal["direct", "cached"]:
         """Read the whole file again and compare; ``Untrue`` where it is gone or differs, ``SpoolBroken`` if unreadable.
@@ -246,7 +245,7 @@ class Spool:
         ``pace`` is called with the size of every chunk read, to keep a scrub from crowding out a pull.
         """
         try:
-            found = read_back(self._whole(record_id), buffers=buffers, pace=pace, system=self._system)
+            found = read_back(self._whole(record_id), pace=pace, system=self._system)
         except FileNotFoundError as error:
             what = f"The whole file of record {record_id} is gone."
             raise Untrue("verify", what, "Fetch it from central storage, or pull it again.") from error

@@ -230,7 +230,7 @@ class Life(Judged):
         with self.mortal():
             for rid in sorted(self.bench.book.ask(lambda ledger: ledger.ids(State.SEALED))):
                 try:
-                    scrub(self.bench, rid, self.buffers)
+                    scrub(self.bench, rid)
                 except BwcdockError:
                     continue
 

@@ -31,7 +31,6 @@ from bwcdock.core.facts import (
 )
 from bwcdock.core.record import Illegal, Record, State, apply
 from bwcdock.ports import Held
-from bwcdock.reading import Buffers
 from bwcdock.steps.scrub import scrub
 from bwcdock.testing.sinks import MemorySink
 from bwcdock.testing.station import StationBed
@@ -80,7 +79,7 @@ async def test_the_spool_copy_is_struck_off_while_central_storage_is_read_back(t
         async with bed.at_work() as station:
             record = await sealed_and_on_its_way(bed, sink)
             rot(bed.whole(record))
-            assert not scrub(station.bench, record.id, Buffers(count=1))
+            assert not scrub(station.bench, record.id)
             assert bed.record("a.mp4").state is State.QUARANTINED
             sink.answers.set()
             await bed.until(lambda: bed.facts(Confirmed))

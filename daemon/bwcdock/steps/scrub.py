@@ -7,11 +7,10 @@ from bwcdock.core.names import show
 from bwcdock.core.record import Record, State
 from bwcdock.errors import SpoolBroken, SpoolFull, Untrue
 from bwcdock.ledger import Ledger
-from bwcdock.reading import Buffers
 from bwcdock.steps.bench import Bench
 
 
-def scrub(bench: Bench, record_id: str, buffers: Buffers) -> bool:
+def scrub(bench: Bench, record_id: str) -> bool:
     """Read one file in full; whether it still is what was sealed. A bad one is set aside and struck off.
 
     If it dies between the setting aside and the fact, the file is missing without a permit, which the next round and
@@ -21,7 +20,7 @@ def scrub(bench: Bench, record_id: str, buffers: Buffers) -> bool:
     if record is None or record.state is not State.SEALED or record.digests is None or SPOOL not in record.copies:
         return True  # released meanwhile
     try:
-        bench.spool.verify(record.id, record.digests, buffers=buffers)
+        bench.spool.verify(record.id, record.digests)
     except (Untrue, SpoolBroken) as error:  # a sector that cannot be read is lost as well as one that changed
         return not strike_off(bench, record, error)
     return True
