@@ -8,6 +8,7 @@ and go with its recorders grows by megabytes an hour that nothing uses.
 import asyncio
 import ctypes
 import gc
+import sys
 
 HEAPS = 2
 """Heaps for all threads together; beyond two, threads that wait for each other anyway only scatter their blocks."""
@@ -48,9 +49,11 @@ def give_back() -> None:
     """Return free pages that lie between blocks still in use; it takes milliseconds. By itself only the end goes back.
 
     Python keeps thousands of freed tuples for the next ones, and each holds a page; a whole collection lets go of them.
+    And it keeps thousands of names that C code looked up an attribute by, a new copy each time, scattered likewise.
     A day with much to do leaves a tenth of a station's memory so.
     """
     gc.collect()
+    sys._clear_type_cache()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

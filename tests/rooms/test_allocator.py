@@ -107,6 +107,18 @@ def test_freed_tuples_that_python_keeps_go_as_well() -> None:
     assert kept > 10_000, "nothing to mend: this Python keeps none"
 
 
+def test_names_that_attributes_were_looked_up_by_go_as_well() -> None:
+    before = sys.getallocatedblocks()
+    names = [b"settle".decode() for _ in range(10_000)]  # C code makes a new string each time it asks for one
+    for name in names:
+        getattr(allocator, name)
+    del names, name
+    kept = sys.getallocatedblocks() - before
+    allocator.give_back()
+    assert sys.getallocatedblocks() - before < 100
+    assert kept > 400, "nothing to mend: this Python keeps none"
+
+
 async def test_a_station_gives_back_with_each_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
     monkeypatch.setattr(allocator, "give_back", lambda: given.append(1))
