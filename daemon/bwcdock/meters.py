@@ -5,13 +5,14 @@ Prometheus; whoever serves figures reads it there. Nothing rests on it: a statio
 """
 
 import json
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -63,6 +64,30 @@ class Published:
     clock: str
     text: bytes
     spool: RoomView | None = None
+
+
+class _InPlace(values.MutexValue):
+    """A count that is changed where it lies.
+
+    A float is made anew with every change: those of a busy hour's last changes would lie in whatever memory was newest
+    then, and a dozen of them hold a megabyte until each is changed again.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        self._cell = array("d", [0.0])
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    @property
+    def _value(self) -> float:
+        return self._cell[0]
+
+    @_value.setter
+    def _value(self, value: float) -> None:
+        self._cell[0] = value
+
+
+# As the library itself chooses it: once in the process, before the first count is made.
+values.ValueClass = _InPlace
 
 
 class Meters:

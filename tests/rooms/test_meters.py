@@ -49,6 +49,19 @@ def test_trying_again_is_counted_once_a_failure_and_only_for_the_same() -> None:
     assert there["bwcdock_step_failures_total", "unreachable", "push"] == 1
 
 
+def test_a_count_is_changed_where_it_lies() -> None:
+    told = Meters()
+    for _ in range(10):
+        told.pushed("central", 1100)
+        told.took("seal", 0.5, 5000)
+    seconds = told._seconds.labels("seal")
+    counts = [told._pushed.labels("central")._value, seconds._sum, *seconds._buckets]
+    assert not [held for count in counts for held in vars(count).values() if isinstance(held, float)]
+    there = shown(told)
+    assert there["bwcdock_pushed_bytes_total", "central"] == 11_000
+    assert there["bwcdock_step_duration_seconds_sum", "seal"] == 5
+
+
 def test_a_look_that_failed_is_not_remembered() -> None:
     """The slow scrub goes on to the next recording: the failed one comes round in months."""
     told = Meters()
