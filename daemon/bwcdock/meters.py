@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from bwcdock.core.live import RoomView
+from bwcdock.core.plan import Act
 from bwcdock.errors import BwcdockError, Unreachable
 
 NAME = "meters.prom"
@@ -36,6 +37,9 @@ MOST_RECORDERS = 256
 
 TRANSFERS = frozenset({"pull", "push"})
 """The steps that are tried again until they succeed: what the slow scrub could not read comes round in months."""
+
+FORESEEN = (("pull", "unplugged"), ("push", "unreachable"), ("look", "unreachable"))
+"""The failures, by step and kind, that every station meets: a recorder is taken away, central storage is away."""
 
 MOST_FAILED = 1000
 """Failed transfers that are remembered, so that trying again is counted as that."""
@@ -139,9 +143,24 @@ class Meters:
         self._witness_size = Gauge(
             "bwcdock_ledger_witnessed_entries", "Entries under the newest signed head a sink has.", sink, registry=at
         )
+        self._foreseen()
         self._shown = _Bare(at)
         self._recorders: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._failed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+
+    def _foreseen(self) -> None:
+        """Make the counts that every station comes to need while nothing is counted yet.
+
+        A rate sees no first event of a count that begins with it. And a count lives as long as the process: one made
+        in the first outage lies in whatever memory is newest then, and holds it for good.
+        """
+        for act in Act:
+            self._seconds.labels(act.name.lower())
+            self._bytes.labels(act.name.lower())
+        for step in TRANSFERS:
+            self._retries.labels(step)
+        for step, kind in FORESEEN:
+            self._failures.labels(step, kind)
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -196,9 +215,10 @@ class Meters:
         self._sink_errors.labels(sink, _kind(error)).inc()
 
     def witnessed(self, sink: str, at: datetime, size: int) -> None:
-        """The sink has a signed head over ``size`` entries."""
+        """The sink has a signed head over ``size`` entries. From now on its being away is seen as a step."""
         self._witnessed.labels(sink).set(at.timestamp())
         self._witness_size.labels(sink).set(size)
+        self._sink_errors.labels(sink, "unreachable")
 
     # --- the process --------------------------------------------------------------------------------------------------
 

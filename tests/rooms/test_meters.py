@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from bwcdock import meters
 from bwcdock.core.live import RoomView
-from bwcdock.errors import Conflict, Unreachable
+from bwcdock.core.plan import Act
+from bwcdock.errors import Conflict, Unplugged, Unreachable
 from bwcdock.meters import FLAP_S, MOST_FAILED, MOST_RECORDERS, Meters
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -60,6 +61,22 @@ def test_a_count_is_changed_where_it_lies() -> None:
     there = shown(told)
     assert there["bwcdock_pushed_bytes_total", "central"] == 11_000
     assert there["bwcdock_step_duration_seconds_sum", "seal"] == 5
+
+
+def test_what_every_station_comes_to_count_is_there_before_the_first() -> None:
+    """A rate sees no first event of a count that begins with it; and a count made in an outage holds what it lies in."""
+    told = Meters()
+    told.witnessed("central", NOW, 1)
+    before = shown(told)
+    gone = Unplugged("read", "It is gone.", "Dock it again.")
+    for act in Act:
+        told.took(act.name.lower(), 0.5, 5000)
+    for step, error in (("pull", gone), ("push", GONE)):
+        told.failed(step, "a", "there", error)
+        told.begun(step, "a", "there")
+    told.failed("look", "a", "central", GONE)
+    told.sink_failed("central", GONE)
+    assert shown(told).keys() == before.keys()
 
 
 def test_a_look_that_failed_is_not_remembered() -> None:
