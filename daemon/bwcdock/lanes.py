@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
 import structlog
@@ -46,7 +47,7 @@ class _Job(Generic[T]):
         self.timeout_s = timeout_s
         self.loop = loop
         self.future: asyncio.Future[T] = loop.create_future()
-        self.timer: asyncio.TimerHandle | None = None
+        self.due = math.inf  # by the loop's clock; known once it runs
         self.running = False
         self.back: asyncio.Future[T] | None = None  # for whoever wants to know how it ended after it was given up
         self.over = False  # the lane's thread reads it too, to leave out what was refused meanwhile
@@ -72,6 +73,7 @@ class Lane:
         self._shut = ""  # why no further call is taken
         self.stuck = False
         self.back: asyncio.Future[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         threading.Thread(target=self._run, name=f"lane {name}", daemon=True).start()
 
     async def call(self, fn: Callable[[*Ts], T], *args: *Ts, timeout_s: float) -> T:
@@ -162,7 +164,29 @@ class Lane:
             return
         job.running = True
         if job.timeout_s is not None:
-            job.timer = job.loop.call_later(job.timeout_s, self._expire, job)
+            job.due = job.loop.time() + job.timeout_s
+            self._watch(job)
+
+    def _watch(self, job: _Job[Any]) -> None:
+        """Have the lane's one timer ring when this call is due, or before: it looks then what runs, and goes on.
+
+        A timer for every call would stay with the loop until it was due, long after its call: hundreds of them, each
+        with a context, in whatever memory a busy hour took last.
+        """
+        if self._timer is not None:
+            if self._timer.when() <= job.due:
+                return
+            self._timer.cancel()
+        self._timer = job.loop.call_at(job.due, self._ring)
+
+    def _ring(self) -> None:
+        assert self._timer is not None
+        rang, self._timer = self._timer.when(), None
+        for job in [job for job in self._open if job.running and job.due < math.inf]:
+            if job.due <= rang:
+                self._expire(job)
+            else:
+                self._watch(job)
 
     def _finish(self, job: _Job[Any], result: Any, error: Exception | None) -> None:
         future = job.back if job.over else job.future
@@ -192,12 +216,18 @@ class Lane:
             if not job.future.done():
                 job.future.set_exception(self._misbehaved(f"is not asked any more: it {why}"))
         self._inbox.put(None)
+        self._still()
 
     def _end(self, job: _Job[Any]) -> None:
         job.over = True
         self._open.remove(job)
-        if job.timer is not None:
-            job.timer.cancel()
+        self._still()
+
+    def _still(self) -> None:
+        """A lane that is shut and has nothing to watch needs no timer, which would keep it until then."""
+        if self._shut and not self._open and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _misbehaved(self, what: str) -> Misbehaved:
         return Misbehaved(f"lane {self.name}", f"It {what}.", "Take the recorder out and dock it again.")
@@ -218,6 +248,15 @@ class Hung(Unreachable):
         self.back = back
 
 
+@dataclass(slots=True)
+class _Signs:
+    """A call's lane, the signs of life it had given, and since when it gave no further one, by the loop's clock."""
+
+    lane: Lane
+    signs: int
+    since: float
+
+
 class Crew:
     """``count`` lanes for calls to central storage ``name``, which may be slow for hours but must not be silent.
 
@@ -235,7 +274,8 @@ class Crew:
         self._behind = 0
         self._closed = False
         self._lanes: list[Lane] = []
-        self._looks: dict[asyncio.Future[Any], asyncio.TimerHandle] = {}
+        self._watched: dict[asyncio.Future[Any], _Signs] = {}
+        self._looks = False
         self._fill()
 
     @property
@@ -269,14 +309,15 @@ class Crew:
             return fn(*args)
 
         call = lane.submit(work)
-        self._look(lane, call, lane.signs, call.get_loop().time())
+        self._watched[call] = _Signs(lane, lane.signs, call.get_loop().time())
+        self._look_later(call.get_loop())
         try:
             return await call
         except Misbehaved:
             if not lane.stuck:
                 raise
         finally:
-            self._looks.pop(call).cancel()  # or it would keep what the call returned until it comes round
+            del self._watched[call]
         what = f"It has given no sign of life for {self._limit_s:g} s."
         if begun.is_set() and lane.back is not None:
             raise Hung(what, self.name, lane.back)
@@ -288,18 +329,24 @@ class Crew:
         for lane in self._lanes:
             lane.close()
 
-    def _look(self, lane: Lane, call: "asyncio.Future[T]", signs: int, since: float) -> None:
-        """Until the call is over or was given up, here or by the look at another call on the same lane."""
-        if call.done():
-            return
-        now = call.get_loop().time()
-        if lane.signs != signs:
-            signs, since = lane.signs, now
-        elif now - since > self._limit_s:
-            self._leave_behind(lane)
-            return
-        later = call.get_loop().call_later
-        self._looks[call] = later(self._limit_s / LOOKS, self._look, lane, call, signs, since)
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._looks:
+            self._looks = True
+            loop.call_later(self._limit_s / LOOKS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look at every call, as long as there are any; one that was given up with another on its lane is done."""
+        self._looks = False
+        now = loop.time()
+        for call, seen in list(self._watched.items()):
+            if call.done():
+                continue
+            if seen.lane.signs != seen.signs:
+                seen.signs, seen.since = seen.lane.signs, now
+            elif now - seen.since > self._limit_s:
+                self._leave_behind(seen.lane)
+        if self._watched:
+            self._look_later(loop)
 
     def _leave_behind(self, lane: Lane) -> None:
         lane.give_up("hangs")

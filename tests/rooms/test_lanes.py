@@ -253,6 +253,47 @@ def test_a_hung_call_does_not_keep_the_process_alive():
     assert took < 1
 
 
+async def test_calls_leave_no_timers_behind(lane):
+    """The loop keeps a cancelled timer until it is due: those of a busy hour lay scattered over all that it took."""
+    crew = Crew("central", 2, limit_s=60, spare=1)
+    loop = asyncio.get_running_loop()
+    sooner = loop.call_later(5, int)  # cancelled ones that are due before all others are dropped at once
+    before = len(loop._scheduled)
+    for _ in range(20):
+        assert await lane.call(int, "3", timeout_s=60) == 3
+        assert await crew.call(int, "3") == 3
+    assert len(loop._scheduled) - before <= 2
+    sooner.cancel()
+    crew.close()
+
+
+async def test_a_call_with_a_shorter_limit_is_given_up_in_time_after_one_with_a_longer(lane):
+    assert await lane.call(int, "3", timeout_s=60) == 3
+    gate = threading.Event()
+    with pytest.raises(Misbehaved, match=r"did not answer within 0\.05 s"):
+        await asyncio.wait_for(lane.call(gate.wait, timeout_s=0.05), 5)
+    gate.set()
+
+
+async def test_a_call_with_a_longer_limit_is_left_alone_when_that_of_one_before_it_passes(lane):
+    assert await lane.call(int, "3", timeout_s=0.05) == 3
+    await lane.call(time.sleep, 0.15, timeout_s=60)  # the first one's limit passes within it
+    assert await lane.call(int, "3", timeout_s=0.05) == 3
+    gate = threading.Event()
+    with pytest.raises(Misbehaved, match=r"did not answer within 0\.2 s"):
+        await asyncio.wait_for(lane.call(gate.wait, timeout_s=0.2), 5)
+    gate.set()
+
+
+async def test_a_shut_lane_is_not_kept_by_its_timer(lane):
+    other = Lane("slot 2")
+    assert await other.call(int, "3", timeout_s=60) == 3
+    other.close()
+    gone = weakref.ref(other)
+    del other
+    await settled(lambda: gc.collect() >= 0 and gone() is None)
+
+
 async def test_a_crew_that_looks_seldom_keeps_nothing_of_what_is_over():
     class Answer:
         pass

@@ -64,7 +64,7 @@ def test_a_count_is_changed_where_it_lies() -> None:
 
 
 def test_what_every_station_comes_to_count_is_there_before_the_first() -> None:
-    """A rate sees no first event of a count that begins with it; and a count made in an outage holds what it lies in."""
+    """A rate sees no first event of a count that begins with it; one made in an outage holds what it lies in."""
     told = Meters()
     told.witnessed("central", NOW, 1)
     before = shown(told)
