@@ -9,6 +9,7 @@ the end nothing may be owed, the audit must agree, and the memory must be what i
 import argparse
 import asyncio
 import json
+import math
 import mmap
 import os
 import shutil
@@ -60,6 +61,12 @@ FILES = (14, 15, 16, 17, 18)
 SIZE = 16 << 10
 YANKED = 0.05
 """Share of dockings in which the recorder is pulled out at once, and put in again half an hour later."""
+
+LOOKED_EVERY_S = 0.1
+"""How often it is looked what people are about to do, in true seconds: a minute of the fast clock."""
+
+CARRIED, PASSING, YANKED_OUT, DOCKED = range(4)
+"""Where a recorder is: with somebody; in its slot, to be pulled out at once; pulled out; in its slot."""
 
 AWAY = ((3.2, 3.7), (11.6, 13.6))
 """When central storage cannot be reached, in days from the beginning."""
@@ -167,7 +174,11 @@ def _card() -> memoryview:
 
 
 class Month:
-    """People at the dock: each recorder comes at the end of every shift, and is taken when it is empty."""
+    """People at the dock: each recorder comes at the end of every shift, and is taken when it is empty.
+
+    What they are about to do stands in arrays, and one task looks at it. A task for each, asleep until the next shift
+    since the end of the last busy hour, would lie all over the memory that is to be measured.
+    """
 
     def __init__(self, bench: Bench, clock: Fast, count: int, days: float, chance: Random) -> None:
         self.recorders = [FakeRecorder(f"F1-{n:04d}") for n in range(1, count + 1)]
@@ -175,21 +186,63 @@ class Month:
         self.watch = Slots(self.recorders)
         self.station = Station(bench, [FakeDriver(*self.recorders)], self.watch)
         self.made = self.yanks = 0
-        self._clock, self._days, self._chance = clock, days, chance
+        self._clock, self._chance = clock, chance
+        length = SHIFTS[1] - SHIFTS[0]
+        self._shifts = array("q", range(SHIFTS[0] - BEGINS.hour, math.ceil(days * 24), length))
+        """Their ends, in hours from the beginning."""
+        self._next = array("q", [0] * count)
+        self._where = array("q", [CARRIED] * count)
+        self._until = array("d", [self._comes(0) for _ in range(count)])
+        """When what each recorder does next is due, in seconds from the beginning."""
 
     async def live(self) -> None:
         """Until the last shift of the last day is in and nothing is owed any more."""
-        await asyncio.gather(*(self._carried(recorder, slot) for slot, recorder in enumerate(self.recorders, 1)))
+        while min(self._next) < len(self._shifts):
+            for number in range(len(self.recorders)):
+                self._lives(number)
+            await asyncio.sleep(LOOKED_EVERY_S)
         while await self.station.owed() or not self.station.idle:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
-    async def _carried(self, recorder: FakeRecorder, slot: int) -> None:
-        ends = BEGINS.replace(hour=SHIFTS[0])
-        while (ends - BEGINS) / timedelta(days=1) < self._days:
-            await self._clock.sleep_until(ends + timedelta(seconds=self._chance.random() * COMING_S))
-            self._record(recorder, ends)
-            await self._dock(recorder, slot)
-            ends += timedelta(hours=SHIFTS[1] - SHIFTS[0])
+    def _comes(self, shift: int) -> float:
+        return self._shifts[shift] * 3600 + self._chance.random() * COMING_S
+
+    def _lives(self, number: int) -> None:
+        recorder, now_s = self.recorders[number], self._clock.days * 86_400
+        where = self._where[number]
+        if where == DOCKED:
+            if any(s.sighting == recorder.docked_as and s.was_drained for s in self.station.seen):
+                self._leaves(number)
+        elif now_s < self._until[number]:
+            return
+        elif where == CARRIED:
+            self._record(recorder, BEGINS + timedelta(hours=self._shifts[self._next[number]]))
+            self._plug(number)
+            if self._chance.random() < YANKED:
+                self.yanks += 1
+                self._where[number] = PASSING
+                self._until[number] = now_s + self._chance.uniform(0.05, 1.0) * self._clock.speed
+        elif where == PASSING:
+            recorder.unplug()
+            self._where[number], self._until[number] = YANKED_OUT, now_s + 1800
+        else:
+            self._plug(number)
+
+    def _plug(self, number: int) -> None:
+        slot = number + 1
+        self.recorders[number].plug(f"pci-0000:00:14.0-usb-0:1.{slot}", slot=slot)
+        self._where[number] = DOCKED
+        self.watch.hint.set()
+
+    def _leaves(self, number: int) -> None:
+        recorder = self.recorders[number]
+        recorder.unplug()
+        with recorder.lock:  # what is on a card is not in the station's memory, nor what the fake notes of it
+            recorder.files, recorder.reads, recorder.docked_as = {}, [], None
+        self._next[number] += 1
+        is_over = self._next[number] == len(self._shifts)
+        self._until[number] = math.inf if is_over else self._comes(self._next[number])
+        self._where[number] = CARRIED
 
     def _record(self, recorder: FakeRecorder, ends: datetime) -> None:
         count, ends = self._chance.choice(FILES), ends.astimezone(UTC)
@@ -203,23 +256,6 @@ class Month:
         with recorder.lock:
             recorder.files, recorder.reads = files, []
         self.made += count
-
-    async def _dock(self, recorder: FakeRecorder, slot: int) -> None:
-        port = f"pci-0000:00:14.0-usb-0:1.{slot}"
-        if self._chance.random() < YANKED:
-            self.yanks += 1
-            recorder.plug(port, slot=slot)
-            self.watch.hint.set()
-            await asyncio.sleep(self._chance.uniform(0.05, 1.0))
-            recorder.unplug()
-            await self._clock.sleep(1800)
-        recorder.plug(port, slot=slot)
-        self.watch.hint.set()
-        while not any(s.sighting == recorder.docked_as and s.was_drained for s in self.station.seen):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-        recorder.unplug()
-        with recorder.lock:  # what is on a card is not in the station's memory, nor what the fake notes of it
-            recorder.files, recorder.reads, recorder.docked_as = {}, [], None
 
 
 async def _troubles(clock: Fast, sinks: Sequence[TroubledSink]) -> None:
