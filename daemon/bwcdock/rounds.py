@@ -97,7 +97,7 @@ class Rounds:
         """The heartbeat; and memory goes back with it."""
         while True:
             await self._desk.submit(housekeeping.beat, self._bench)
-            await self._desk.submit(_give_back)
+            await self._desk.submit(self._give_back)
             await self.sleep(self._bench.settings.ledger.beat_s)
 
     async def _heads(self) -> None:
@@ -219,8 +219,8 @@ class Rounds:
             spool = RoomView(free=room.free, total=room.total, reserve=room.reserve)
         return bench.meters.exposition(os.getpid(), bench.clock.now(), bench.station_clock(), spool)
 
-
-def _give_back() -> None:
-    """What was kept in case it would be of use goes first, for it holds pages."""
-    forget_common()
-    allocator.give_back()
+    def _give_back(self) -> None:
+        """What was kept in case it would be of use goes first, for it holds pages."""
+        forget_common()
+        self._bench.book.ask(lambda ledger: ledger.give_back())
+        allocator.give_back()

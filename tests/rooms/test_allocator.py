@@ -1,13 +1,18 @@
 """What was freed goes back to the system, in a process whose threads and large blocks come and go."""
 
+import ctypes
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 from bwcdock import allocator
-from bwcdock.ledger import codec
+from bwcdock.core.facts import Beat
+from bwcdock.ledger import Ledger, codec
 from bwcdock.testing.station import StationBed
+from ledger_world import T0, new_ledger
 
 CHURN = """
 import sys, threading
@@ -119,10 +124,48 @@ def test_names_that_attributes_were_looked_up_by_go_as_well() -> None:
     assert kept > 400, "nothing to mend: this Python keeps none"
 
 
+def dead_notes() -> tuple[object, ...]:
+    """What connections have noted of cursors that ended."""
+    lists = [each for each in gc.get_objects() if type(each) is list and each]
+    noted = [each for each in lists if all(type(one) is weakref.ref for one in each)]
+    return tuple(one for each in noted for one in each if one() is None)  # no list, which would be found as well
+
+
+class Malloc(ctypes.Structure):
+    """``struct mallinfo2`` of mallinfo(3)."""
+
+    _fields_ = [(f"field{number}", ctypes.c_size_t) for number in range(7)] + [
+        ("uordblks", ctypes.c_size_t),
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
+    ]
+
+
+def in_use() -> int:
+    """Bytes that C code has taken from the heaps, in blocks too small to be mapped for themselves."""
+    told = ctypes.CDLL(None).mallinfo2
+    told.restype = Malloc
+    return int(told().uordblks)
+
+
+def test_what_is_kept_of_the_ledger_goes_as_well(tmp_path: Path) -> None:
+    with new_ledger(tmp_path / "station") as ledger:
+        for _ in range(10):
+            ledger.append([Beat(clock="synchronised")] * 500, T0)
+        assert sum(1 for _ in ledger.entries()) > 5000
+        pages, notes = in_use(), dead_notes()
+        assert notes, "nothing to mend: this Python notes no cursors"
+        ledger.give_back()
+        assert pages - in_use() > 500_000
+        assert not {id(note) for note in notes} & {id(note) for note in dead_notes()}
+        assert ledger.size > 5000
+
+
 async def test_a_station_gives_back_with_each_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
+    monkeypatch.setattr(Ledger, "give_back", lambda _: given.append(2))
     monkeypatch.setattr(allocator, "give_back", lambda: given.append(1))
     bed = StationBed(tmp_path, {"ledger": {"beat_s": 0.05}})
     async with bed.at_work():
         codec._common("what many records have alike")
-        await bed.until(lambda: len(given) > 2 and not codec._common.cache_info().currsize)
+        await bed.until(lambda: given[:4] == [2, 1, 2, 1] and not codec._common.cache_info().currsize)
