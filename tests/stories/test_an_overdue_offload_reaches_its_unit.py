@@ -32,8 +32,6 @@ NOTHING = {
     "fleet: 集中存储不可用 Central storage that is away",
     "station: 巡检与复核 Scrub and second look, seconds ago",
     "station: 上次巡检 Last scrub",
-    "station: 失败与重试 Failures and retries",
-    "station: 集中存储错误 Sink errors",
     "station: 集中存储上次巡检 Central scrub, seconds ago",
     "station: 集中存储巡检 Scrub of central storage",
 }
