@@ -66,10 +66,6 @@ _WORKABLE = {
 }
 """What :func:`bwcdock.core.at_hand.is_workable` says of it, said to SQLite; the tests hold the two together."""
 
-CURSORS = 201
-"""A connection notes every cursor, and forgets those that ended when it has made two hundred (CPython's sqlite3): until
-then they lie where memory was newest in a busy hour."""
-
 M = TypeVar("M", bound=desk.Matter)
 
 PAGE = 1000
@@ -96,12 +92,10 @@ class Reader(Listing, Searching):
             connection.close()
 
     def give_back(self) -> None:
-        """Let go of what both connections keep in case: SQLite's pages, and what Python notes of cursors that ended."""
+        """Let go of what both connections keep in case."""
         try:
             for connection in self._connections:
-                connection.execute("PRAGMA shrink_memory").fetchall()
-                for _ in range(CURSORS):
-                    connection.cursor()
+                schema.give_back(connection)
         except sqlite3.Error as error:
             raise sqlite_failed("give back", error) from error
 

@@ -30,6 +30,10 @@ core/desk, the tables of the cache, the form of their documents. The next start 
 FOUNDED = "founded"
 """The mark beside the directory of an installed station's ledger: once there was one."""
 
+CURSORS = 201
+"""A connection notes every cursor, and forgets those that ended when it has made two hundred (CPython's sqlite3): until
+then they lie where memory was newest in a busy hour."""
+
 AUDIT = "Run `bwcdock audit`; do not delete anything."
 """The remedy for whatever only a proof can explain."""
 
@@ -206,6 +210,13 @@ def _is_writable(db: sqlite3.Connection, path: Path) -> None:
     except sqlite3.OperationalError as error:
         hint = "Look at whose file it is, as after a restored backup, and at its disk. " + AUDIT
         raise LedgerBroken("open", f"{path.name} cannot be written: {error}.", hint) from error
+
+
+def give_back(db: sqlite3.Connection) -> None:
+    """Let go of what it keeps in case: SQLite's pages, and what Python notes of cursors that ended."""
+    db.execute("PRAGMA shrink_memory").fetchall()
+    for _ in range(CURSORS):
+        db.cursor()
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
