@@ -30,6 +30,14 @@ settings.register_profile("mutants", settings.get_profile("ci"), phases=(Phase.e
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the seeds of what drew by chance: what a test prints is shown only where it fails."""
+    told = (line for report in terminalreporter.stats.get("passed", ()) for line in report.capstdout.splitlines())
+    for line in told:
+        if line.startswith("BWCDOCK_SEED="):
+            terminalreporter.write_line(line)
+
+
 # --- nothing is left behind ------------------------------------------------------------------------------------------
 
 PATIENCE_S = 20.0
