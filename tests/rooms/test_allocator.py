@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bwcdock import allocator
 from bwcdock.core.facts import Beat
+from bwcdock.errors import LedgerBroken
 from bwcdock.ledger import Ledger, codec
 from bwcdock.testing.station import StationBed
 from ledger_world import T0, new_ledger
@@ -172,3 +173,10 @@ async def test_a_station_gives_back_with_each_heartbeat(tmp_path: Path, monkeypa
     async with bed.at_work():
         codec._common("what many records have alike")
         await bed.until(lambda: given[:4] == [2, 1, 2, 1] and not codec._common.cache_info().currsize)
+
+
+def test_a_ledger_that_is_closed_gives_nothing_back(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path / "station")
+    ledger.close()
+    with pytest.raises(LedgerBroken, match="give back"):
+        ledger.give_back()
