@@ -19,6 +19,7 @@ SEED = int(os.environ.get("BWCDOCK_SEED", "0")) or secrets.randbelow(1_000_000)
 
 @pytest.mark.timeout(max(300, STATES))
 def test_nothing_that_was_said_is_lost_in_a_power_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print(f"BWCDOCK_SEED={SEED}")  # the table is not seen where the tests run side by side
     results = []
     for story in STORIES:
         with structlog.testing.capture_logs():
